@@ -1,0 +1,44 @@
+"""Configuration of the documentation: `make docs`."""
+
+from importlib.metadata import version as installed_version
+
+project = "sgd_estimators"
+author = "The sgd_estimators developers"
+copyright = f"2026, {author}"
+version = release = installed_version("sgd_estimators")
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "sphinx_design",
+    "sphinx_copybutton",
+    "myst_parser",
+]
+exclude_patterns = ["_templates"]
+templates_path = ["_templates"]
+
+autodoc_typehints = "none"  # numpydoc's Parameters say it in words
+numpydoc_show_class_members = False  # the class template lists them
+copybutton_exclude = ".linenos, .gp, .go"  # neither prompts nor output
+
+# The build is nitpicky and offline, without intersphinx: names of others stay text.
+nitpick_ignore_regex = [
+    ("py:.*", r"(collections|joblib|matplotlib|np|numpy|scipy|sklearn|typing)\..*"),
+]
+
+html_theme = "pydata_sphinx_theme"
+html_title = "sgd_estimators"
+html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
+html_show_sourcelink = False
+
+
+def skip_inherited_from_sklearn(app, what, name, obj, skip, options):
+    """Leave out scikit-learn's own methods: their docstrings refer to its manual."""
+    return skip or (getattr(obj, "__module__", None) or "").startswith("sklearn.")
+
+
+def setup(app):
+    """Connect the hook above."""
+    app.connect("autodoc-skip-member", skip_inherited_from_sklearn)

@@ -1,0 +1,42 @@
+"""Build the Cython kernels; everything else is in pyproject.toml."""
+
+import os
+import sys
+from glob import glob
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+KERNELS = "sgd_estimators/_kernels"
+DEBUG = os.environ.get("SGD_ESTIMATORS_DEBUG", "0") != "0"
+
+# Wheels must run everywhere and keep IEEE arithmetic: no -march=native, no -ffast-math.
+if sys.platform == "win32":
+    compile_args = ["/Od" if DEBUG else "/O2"]
+else:
+    compile_args = ["-O1", "-g", "-UNDEBUG", "-fopenmp-simd"] if DEBUG else ["-O3", "-fopenmp-simd", "-fno-math-errno"]
+
+extension = Extension(
+    "sgd_estimators._kernels.*",
+    [f"{KERNELS}/*.pyx"],
+    depends=sorted(glob(f"{KERNELS}/*.h") + glob(f"{KERNELS}/*.pxd")),
+    include_dirs=[KERNELS],
+    extra_compile_args=compile_args,
+)
+
+setup(
+    ext_modules=cythonize(
+        [extension],
+        # Cython compares dates, not directives, so each kind of build has its own C.
+        build_dir="build/cython-debug" if DEBUG else "build/cython",
+        annotate=DEBUG,
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": DEBUG,
+            "initializedcheck": DEBUG,
+            "wraparound": False,
+            "cdivision": True,
+            "freethreading_compatible": True,
+        },
+    )
+)

@@ -1,0 +1,15 @@
+"""Linear models for scikit-learn, trained by stochastic gradient descent."""
+
+from ._exceptions import DivergenceWarning
+from ._minimize import minimize
+from .estimators import SGDLinearRegressor, SGDLogistic, SGDRidge
+
+__version__ = "0.1.0.dev0"
+
+__all__ = [
+    "DivergenceWarning",
+    "SGDLinearRegressor",
+    "SGDLogistic",
+    "SGDRidge",
+    "minimize",
+]

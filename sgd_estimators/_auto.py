@@ -1,0 +1,185 @@
+"""What "auto" means: metric, batch size, learning rate, order, and decay.
+
+Everything here is computed from the data once, at the start of a run.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._kernels.losses import Squared
+from ._kernels.objective import Objective
+from ._kernels.order import Order
+from ._schedule import Schedule
+
+Array = NDArray[np.float64]
+
+SMALL = 64  # rows up to which a step takes all of them
+CACHE_BYTES = 1 << 21  # data up to this size is shuffled plainly
+N_SEGMENTS = 32
+LONGEST_RUN = 256
+WIDE_ROW = 4096  # bytes from which a row on its own is read as fast as its neighbours
+
+
+class Smoothness(NamedTuple):
+    """What the automatic rates are made of, in the metric of the preconditioner.
+
+    ``mean`` is the part of the expected smoothness that comes from f as a whole, and
+    ``noise`` the part from single rows: a batch's gradient is (mean + noise)-smooth in
+    expectation. ``sign_step`` is the step along -sign(grad f) to f's minimum on that
+    line, at the start.
+    """
+
+    mean: float
+    noise: float
+    sign_step: float
+
+
+def metric(f: Objective) -> tuple[Array, Array]:
+    """Return the centre and the scale of the columns: the diagonal preconditioner.
+
+    scale^2 = variance + lambda / l'', the diagonal of the Hessian over the loss's
+    curvature: the variance alone would let the penalty blow up on tiny columns. Without
+    an intercept to take it up there is no centre, and the scale is about 0.
+    """
+    mean, square = f.rows.moments(np.asarray(f.indices), f.weight)
+    if not f.rows.fit_intercept:
+        mean, square = np.zeros_like(mean), square + mean * mean
+    # Rounding leaves a constant column some variance.
+    varies = square > 1e-20 * (mean * mean + square)
+    scale = np.sqrt(square + f.alpha.max(initial=0.0) / f.loss.curvature)
+    return mean, np.where(varies, scale, 1.0)
+
+
+def batch_size(n: int) -> int:
+    """Return the rows a step takes: all of a few, else a small part, 4 to 256."""
+    return n if n <= SMALL else int(np.clip(1 << (n // 32).bit_length() - 1, 4, 256))
+
+
+def smoothness(f: Objective, batch: int, seed: int) -> Smoothness:
+    """Estimate the expected smoothness of mini-batches (Gower et al. 2019, b-nice)."""
+    n, rows = f.n_active, np.asarray(f.indices)
+    rng = np.random.default_rng([seed, 0])
+    sample = rows
+    if n > (size := max(2048, 20 * f.rows.n_features)):
+        sample = np.sort(rng.choice(rows, size, replace=False))
+    # The gradient of a squared loss with y = 0 is the Hessian times the point.
+    quadratic = Objective(
+        f.rows, Squared(), np.zeros((f.rows.n_rows, 1)), [0.0], f.weight, f.active
+    )
+    width = f.rows.n_features + f.rows.fit_intercept
+    v = rng.standard_normal((1, width))
+    largest = 0.0
+    for _ in range(20):
+        norm = np.linalg.norm(v)
+        if norm == 0:
+            break
+        v = quadratic.value_and_gradient(v / norm, sample)[1]
+        largest = float(np.linalg.norm(v))
+    curvature, penalty = f.loss.curvature, float(f.penalty.max(initial=0.0))
+    full = 1.1 * curvature * largest + penalty  # the power iteration ends below
+    row = f.rows.largest_norm(rows, f.weight) + f.rows.fit_intercept
+    row *= curvature * n / f.total_weight
+    share = (n - batch) / (batch * max(1, n - 1))
+
+    g = f.value_and_gradient(start(f))[1]
+    sign = np.sign(g)
+    bend = sum(
+        curvature * float(np.sum(s * quadratic.value_and_gradient(s[None], sample)[1]))
+        for s in sign
+    ) + float(np.sum(f.penalty * sign * sign))
+    step = float(np.abs(g).sum()) / bend if bend > 0 else 0.0
+    return Smoothness(full * (1 - share), share * row, step)
+
+
+def start(f: Objective) -> Array:
+    """Return W = 0 with the best constant scores as intercepts."""
+    W = np.zeros((f.n_outputs, f.rows.n_features + f.rows.fit_intercept))
+    if f.rows.fit_intercept:
+        rows = np.asarray(f.indices)
+        weight = None if f.weight is None else f.weight[rows]
+        W[:, -1] = f.loss.intercept(f.y[rows], weight)
+    return W
+
+
+def order(f: Objective, shuffle: bool, run_length: int) -> Order:
+    """Return the order that visits the active rows."""
+    if not shuffle:
+        return Order(f.n_active, f.active)
+    segments = 1 if fits_cache(f) else N_SEGMENTS
+    return Order(f.n_active, f.active, segments, run_length)
+
+
+def fits_cache(f: Objective) -> bool:
+    """Return whether the data is so small that reading it again costs nothing."""
+    return f.rows.row_bytes * f.n_active <= CACHE_BYTES
+
+
+def run_length(f: Objective, W: Array, longest: int, seed: int) -> int:
+    """Return the longest run of neighbours that keeps the gradient's noise at W.
+
+    Runs of R rows inflate the variance of the mean gradient by their design effect
+    D(R) = R Var(run means) / Var(single rows), taken within the segments. The answer
+    is the largest power of two up to `longest` with D(R) <= 1.2.
+    """
+    if fits_cache(f) or f.rows.row_bytes >= WIDE_ROW:
+        return 1
+    rng = np.random.default_rng([seed, 1])
+    rows = np.asarray(f.indices)
+    edges = np.linspace(0, len(rows), N_SEGMENTS + 1).astype(int)
+    pull = f.penalty * W
+
+    def spread(length: int, a_segment: int) -> float:
+        """Return the mean over the segments of the variance of the runs' gradients."""
+        total = 0.0
+        for begin, end in zip(edges[:-1], edges[1:], strict=True):
+            places = begin + rng.integers(0, max(1, end - begin - length), a_segment)
+            means = [
+                f.value_and_gradient(W, rows[p : p + length])[1] - pull for p in places
+            ]
+            total += float(np.var(means, axis=0, ddof=1).sum())
+        return total / N_SEGMENTS
+
+    places = rng.choice(len(rows), 2048)
+    single = np.array([f.value_and_gradient(W, rows[p : p + 1])[1] - pull for p in places])
+    noise = float(single.var(axis=0).sum())
+    length = min(longest, 1 << max(0, (len(rows) // (4 * N_SEGMENTS)).bit_length() - 1))
+    while length > 1 and length * spread(length, 8) > 1.2 * noise:
+        length //= 2
+    return length
+
+
+@dataclass(eq=False, repr=False)
+class Auto(Schedule):
+    """Raise the rate while the loss falls, cut it past the noise floor, begin again.
+
+    After each epoch: if the mean loss fell by more than `threshold` of its whole fall
+    so far, the factor grows by a half at its highest value and by a fifth below it; if
+    not, it is halved. Under 3% of its highest value it returns there: noise has gone,
+    and directions of little curvature want large steps. The bold driver of Battiti
+    (1989) with the warm restarts of Loshchilov & Hutter (2017).
+
+    It never exceeds ``history["ceiling"]``: 1 for a rate that the user set.
+    """
+
+    threshold: float = 1e-4
+    per: str = "epoch"
+    uses_history = True
+
+    def _formula(self, t: Array, history: Mapping[str, Any] | None = None) -> Any:
+        if not history or len(history["loss"]) < 2:
+            return 1.0
+        losses, factors = history["loss"], history["factor"]
+        before, now = losses[-2:]
+        highest = max(factors)
+        fallen = max(history["start"] - min(before, now), 0.0)
+        if before - now > self.threshold * fallen:
+            factor = factors[-1] * (1.5 if factors[-1] == highest else 1.2)
+        else:
+            factor = factors[-1] / 2
+        if factor < 0.03 * highest:
+            factor = highest
+        return min(factor, history["ceiling"])

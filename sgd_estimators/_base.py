@@ -1,0 +1,379 @@
+"""The scikit-learn face that the three estimators share: validate, build f, run, split W."""
+
+import copy
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from . import _auto
+from ._kernels.losses import Loss
+from ._kernels.objective import Objective
+from ._kernels.rows import as_rows
+from ._minimize import Outcome, Plan, Record, Run, minimize
+from ._params import (
+    as_callbacks,
+    canonical,
+    check_shared,
+    check_weight,
+    fingerprint,
+    resolve_optimizer,
+    resolve_schedule,
+)
+
+Array = NDArray[np.float64]
+
+
+class LinearSGD(BaseEstimator):
+    """Base of the estimators; see `SGDLinearRegressor` for the parameters."""
+
+    coef_: Array
+    intercept_: Any
+
+    def __init__(
+        self,
+        *,
+        optimizer: Any = "auto",
+        learning_rate: Any = "auto",
+        momentum: float | None = None,
+        schedule: Any = "auto",
+        batch_size: int | str = "auto",
+        preconditioner: str | None = "auto",
+        max_iter: int = 1000,
+        tol: float = 1e-6,
+        average: bool | int | str = False,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
+        scoring: Any = None,
+        fit_intercept: bool = True,
+        shuffle: bool = True,
+        warm_start: bool = False,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        callbacks: Any = None,
+    ) -> None:
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.schedule = schedule
+        self.batch_size = batch_size
+        self.preconditioner = preconditioner
+        self.max_iter = max_iter
+        self.tol = tol
+        self.average = average
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.scoring = scoring
+        self.fit_intercept = fit_intercept
+        self.shuffle = shuffle
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.callbacks = callbacks
+
+    def _encode(self, y: Any, weight: Array | None, *, reset: bool) -> Array:
+        """Return y as the (n, n_targets) array that the loss takes."""
+        raise NotImplementedError
+
+    def _loss(self) -> Loss:
+        """Return the loss, once y is known."""
+        raise NotImplementedError
+
+    def _penalty(self, total_weight: float, n_outputs: int) -> Array:
+        """Return lambda of each output."""
+        raise NotImplementedError
+
+    def _class_weight(self, y: Array, weight: Array | None) -> Array | None:
+        """Return the weights with those of the classes in them."""
+        return weight
+
+    def _check(self) -> None:
+        """Check the parameters before any work."""
+        check_shared(self)
+
+    # Fitting
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            C-ordered float32 and float64 arrays, memory maps and CSR are not copied.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            A weight w >= 0 counts a row w times; 0 leaves it out.
+        X_val, y_val, sample_weight_val : as above, default=None
+            A validation set: its score is written to ``history_`` every epoch, and
+            ends the run where ``early_stopping=True``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            For bad data or parameters, before any work.
+        """
+        self._check()
+        X, y, weight, active = self._validate(X, y, sample_weight, reset=True)
+        validation = self._validation(X, y, weight, active, X_val, y_val, sample_weight_val)
+        if validation is not None and X_val is None:
+            active = validation[4]
+        f = self._objective(X, y, weight, active)
+        resume = self.warm_start and hasattr(self, "_run")
+        run = self._resumed(f, streaming=False) if resume else self._new_run(f, None)
+        if self.warm_start and not resume and hasattr(self, "coef_"):
+            run = self._new_run(f, self._start_from(f))
+        plan = self._plan(f, run, streaming=False)
+        if validation is not None:
+            plan.score = self._scorer(f, validation)
+        return self._finish(f, minimize(f, run, plan, self.max_iter))
+
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
+        """Make one epoch over these rows."""
+        self._check()
+        if self.early_stopping:
+            raise ValueError(
+                "early_stopping=True needs a validation set, which partial_fit does not "
+                "have; use fit"
+            )
+        first = not hasattr(self, "_run")
+        X, y, weight, active = self._validate(X, y, sample_weight, reset=first)
+        f = self._objective(X, y, weight, active)
+        run = self._new_run(f, None) if first else self._resumed(f, streaming=True)
+        plan = self._plan(f, run, streaming=True)
+        return self._finish(f, minimize(f, run, plan, 1))
+
+    def _validate(
+        self, X: Any, y: Any, sample_weight: Any, *, reset: bool
+    ) -> tuple[Any, Array, Array | None, Any]:
+        """Return X, the encoded y, the weights and the rows that count (None: all)."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            reset=reset,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
+            order="C",
+            multi_output=True,
+        )
+        weight = check_weight(sample_weight, X.shape[0])
+        y = self._encode(y, weight, reset=reset)
+        weight = self._class_weight(y, weight)
+        kept = None if weight is None or weight.all() else np.flatnonzero(weight)
+        return canonical(X), y, weight, kept
+
+    def _objective(self, X: Any, y: Array, weight: Any, active: Any) -> Objective:
+        """Return f in the metric of the preconditioner."""
+        rows = as_rows(X, self.fit_intercept)
+        loss = self._loss()
+        n_outputs = getattr(loss, "n_classes", y.shape[1])
+        total = len(active) if active is not None else X.shape[0]
+        if weight is not None:
+            total = weight.sum() if active is None else weight[active].sum()
+        alpha = self._penalty(float(total), n_outputs)
+        f = Objective(rows, loss, y, alpha, weight, active)
+        if self.preconditioner is not None:
+            f.set_metric(*_auto.metric(f))
+        return f
+
+    def _batch_size(self, n: int) -> int:
+        if self.batch_size == "auto":
+            return _auto.batch_size(n)
+        return n if self.batch_size == "full" else min(int(self.batch_size), n)
+
+    def _new_run(self, f: Objective, W: Array | None) -> Run:
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        W = _auto.start(f) if W is None else W
+        metric = (np.asarray(f.rows.mean), np.asarray(f.rows.scale))
+        return Run(W, metric, seed, self._batch_size(f.n_active))
+
+    def _start_from(self, f: Objective) -> Array:
+        """Return the iterate of the present coefficients."""
+        coef = np.atleast_2d(self.coef_)
+        if coef.shape[1] != f.rows.n_features or len(coef) != f.n_outputs:
+            raise ValueError(
+                f"warm_start goes on from coef_ of shape {coef.shape}, but the data asks "
+                f"for {(f.n_outputs, f.rows.n_features)}"
+            )
+        return f.rows.from_user(coef, np.broadcast_to(self.intercept_, len(coef)))
+
+    def _resumed(self, f: Objective, *, streaming: bool) -> Run:
+        """Return the run to go on with, moved to the metric of this data."""
+        run: Run = self._run
+        if run.W.shape != _auto.start(f).shape:
+            raise ValueError(
+                f"warm_start goes on with {run.W.shape} parameters, but the data and "
+                f"fit_intercept ask for {_auto.start(f).shape}"
+            )
+        metric = (np.asarray(f.rows.mean), np.asarray(f.rows.scale))
+        if not all(map(np.array_equal, metric, run.metric)):
+            new = f.rows.mean, f.rows.scale
+            f.rows.set_metric(*run.metric)
+            user = f.rows.to_user(run.W)
+            f.rows.set_metric(*new)
+            run.W, run.metric = f.rows.from_user(*user), metric
+            run.forget()
+        if self._setup() != self._run_setup:
+            run.restart(self._batch_size(f.n_active))
+        if streaming:
+            run.batch_size = self._batch_size(f.n_active)
+        run.recognise(f)
+        return run
+
+    def _setup(self) -> Any:
+        """Return the parameters that a step's state belongs to."""
+        names = ("optimizer", "momentum", "learning_rate", "schedule", "batch_size")
+        values = [getattr(self, k) for k in (*names, "preconditioner", "average", "shuffle")]
+        return tuple(map(fingerprint, values))
+
+    def _plan(self, f: Objective, run: Run, *, streaming: bool) -> Plan:
+        return Plan(
+            optimizer=resolve_optimizer(self, streaming=streaming),
+            learning_rate=None if self.learning_rate == "auto" else self.learning_rate,
+            schedule=resolve_schedule(self.schedule),
+            average=(1 if self.average is True else self.average) or None,
+            shuffle=bool(self.shuffle),
+            tol=float(self.tol),
+            n_iter_no_change=self.n_iter_no_change,
+            early_stopping=bool(self.early_stopping),
+            callback=self._callback(f),
+            streaming=streaming,
+        )
+
+    def _callback(self, f: Objective) -> Any:
+        callbacks = as_callbacks(self.callbacks)
+        if not callbacks and not self.verbose:
+            return None
+
+        def call(W: Array, epoch: int, record: Record) -> bool:
+            if self.verbose and epoch % max(1, 10 // int(self.verbose)) == 0:
+                told = ", ".join(f"{k} {v:.6g}" for k, v in record.items() if v == v)
+                print(f"epoch {epoch}: {told}")
+            if callbacks:
+                self._split(f, W)
+            return any([bool(callback(self, record)) for callback in callbacks])
+
+        return call
+
+    def _finish(self, f: Objective, outcome: Outcome) -> Self:
+        """Turn an outcome into fitted attributes."""
+        run = outcome.run
+        self._run, self._run_setup = run, self._setup()
+        self._split(f, outcome.W)
+        self.n_iter_, self.t_ = max(1, outcome.n_iter), run.t
+        self.objective_, self.gap_ = outcome.objective, outcome.gap
+        self.certificate_, self.converged_ = outcome.certificate, outcome.converged
+        self.stop_reason_, self.history_ = outcome.stop_reason, outcome.history
+        self.learning_rate_ = run.rate
+        self.optimizer_ = outcome.optimizer
+        return self
+
+    def _split(self, f: Objective, W: Array) -> None:
+        """Set coef_ and intercept_ in the units of the data."""
+        self.coef_, self.intercept_ = f.rows.to_user(W)
+
+    # Validation scores
+
+    def _validation(
+        self, X: Any, y: Array, weight: Any, active: Any, X_val: Any, y_val: Any, w_val: Any
+    ) -> Any:
+        """Return (rows, row numbers, y, weights, training rows) of the validation set."""
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val must be given together")
+        if X_val is None:
+            if w_val is not None:
+                raise ValueError("sample_weight_val needs X_val and y_val")
+            if not self.early_stopping:
+                return None
+            rows = np.arange(X.shape[0]) if active is None else active
+            strata = y[rows, 0] if hasattr(self, "classes_") else None
+            seed = check_random_state(self.random_state).randint(2**31 - 1)
+            train, held = train_test_split(
+                rows,
+                test_size=self.validation_fraction,
+                random_state=seed,
+                stratify=strata,
+            )
+            seen = None if weight is None else weight[held]
+            return X, np.sort(held), self._decode(y[np.sort(held)]), seen, np.sort(train)
+        X_val = validate_data(
+            self,
+            X_val,
+            reset=False,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
+            order="C",
+        )
+        rows = np.arange(X_val.shape[0])
+        w_val = check_weight(w_val, len(rows))
+        y_val = np.asarray(y_val)
+        if len(y_val) != len(rows):
+            raise ValueError(
+                f"y_val must have a value for each row of X_val, {len(rows)}, got "
+                f"{len(y_val)}"
+            )
+        return canonical(X_val), rows, y_val, w_val, None
+
+    def _decode(self, y: Array) -> Any:
+        """Return targets as the user gave them."""
+        return y if y.shape[1] > 1 else y[:, 0]
+
+    def _scorer(self, f: Objective, validation: Any) -> Any:
+        """Return the score of an iterate, computed without a copy of the rows."""
+        X, held, y, weight, _ = validation
+        rows = f.rows if X is f.rows.X else as_rows(X, self.fit_intercept)
+        scorer = get_scorer(self.scoring) if isinstance(self.scoring, str) else self.scoring
+        weights = {} if weight is None else {"sample_weight": weight}
+
+        def score(W: Array) -> float:
+            coef, intercept = f.rows.to_user(W)
+            values = rows.scores(coef, intercept, held)
+            judged: Any = copy.copy(self)
+            judged._split(f, W)
+            judged._decision = lambda X: values
+            if scorer is None:
+                return float(judged.score(None, y, **weights))
+            return float(scorer(judged, None, y, **weights))
+
+        return score
+
+    # Prediction
+
+    def _decision(self, X: Any) -> Array:
+        """Return X W' + b of shape (n_samples, n_outputs)."""
+        check_is_fitted(self)
+        X = validate_data(
+            self, X, reset=False, accept_sparse="csr", dtype=[np.float64, np.float32]
+        )
+        scores = X @ np.atleast_2d(self.coef_).T + self.intercept_
+        return np.asarray(scores.toarray() if sp.issparse(scores) else scores)
+
+    def __sklearn_tags__(self) -> Any:
+        """Return the tags: sparse input is welcome."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

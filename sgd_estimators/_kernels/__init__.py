@@ -1,0 +1,1 @@
+"""The compiled kernels: everything Cython, and no Python logic."""

@@ -1,0 +1,114 @@
+"""The losses l(y, z) and their derivatives by z.
+
+``differentiate`` replaces the scores Z (n x K, a row for each row of the batch) by
+s dl/dz and adds the sums of s l to ``losses``: one sum an output where the outputs are
+problems of their own, else the first.
+"""
+from libc.math cimport exp, fabs, log, log1p
+
+import numpy as np
+
+
+cdef class Loss:
+    """Base of the losses; ``curvature`` bounds d2l/dz2."""
+
+    curvature = 1.0
+
+    def __reduce__(self):
+        return type(self), ()
+
+    cdef void differentiate(self, const double* y, const double* weight,
+                            const Py_ssize_t* rows, Py_ssize_t n, Py_ssize_t K,
+                            double* losses, double* Z) noexcept nogil:
+        pass
+
+
+cdef class Squared(Loss):
+    """l = (z - y)^2 / 2,  dl/dz = z - y."""
+
+    cdef void differentiate(self, const double* y, const double* weight,
+                            const Py_ssize_t* rows, Py_ssize_t n, Py_ssize_t K,
+                            double* losses, double* Z) noexcept nogil:
+        cdef Py_ssize_t i, k
+        cdef double r, s = 1.0, total
+        for k in range(K):
+            total = 0.0
+            for i in range(n):
+                if weight:
+                    s = weight[rows[i]]
+                r = Z[i * K + k] - y[rows[i] * K + k]
+                Z[i * K + k] = s * r
+                total += 0.5 * s * r * r
+            losses[k] += total
+
+    def intercept(self, y, weight):
+        """Return the best constant score."""
+        return np.average(y, axis=0, weights=weight)
+
+
+cdef class Logistic(Loss):
+    """l = log(1 + e^z) - y z,  dl/dz = 1 / (1 + e^-z) - y,  y in {0, 1}."""
+
+    curvature = 0.25
+
+    cdef void differentiate(self, const double* y, const double* weight,
+                            const Py_ssize_t* rows, Py_ssize_t n, Py_ssize_t K,
+                            double* losses, double* Z) noexcept nogil:
+        cdef Py_ssize_t i
+        cdef double e, z, s = 1.0, total = 0.0
+        for i in range(n):
+            if weight:
+                s = weight[rows[i]]
+            z = Z[i]
+            e = exp(-fabs(z))  # no overflow on either side
+            Z[i] = s * ((1.0 if z >= 0 else e) / (1.0 + e) - y[rows[i]])
+            total += s * (log1p(e) + (z if z > 0 else 0.0) - y[rows[i]] * z)
+        losses[0] += total
+
+    def intercept(self, y, weight):
+        """Return the best constant score: the log odds."""
+        p = np.average(y, axis=0, weights=weight)
+        return np.log(p / (1 - p))
+
+
+cdef class Softmax(Loss):
+    """l = log sum_k e^z_k - z_y,  dl/dz_k = e^z_k / sum_j e^z_j - [k = y]."""
+
+    curvature = 0.5
+    cdef readonly Py_ssize_t n_classes
+
+    def __init__(self, Py_ssize_t n_classes):
+        self.n_classes = n_classes
+
+    def __reduce__(self):
+        return type(self), (self.n_classes,)
+
+    cdef void differentiate(self, const double* y, const double* weight,
+                            const Py_ssize_t* rows, Py_ssize_t n, Py_ssize_t K,
+                            double* losses, double* Z) noexcept nogil:
+        cdef Py_ssize_t i, k, label
+        cdef double* z
+        cdef double top, total, true_score, s = 1.0
+        for i in range(n):
+            if weight:
+                s = weight[rows[i]]
+            z = Z + i * K
+            label = <Py_ssize_t>y[rows[i]]
+            true_score = z[label]
+            top = z[0]
+            for k in range(1, K):
+                top = max(top, z[k])
+            total = 0.0
+            for k in range(K):
+                z[k] = exp(z[k] - top)
+                total += z[k]
+            for k in range(K):
+                z[k] *= s / total
+            z[label] -= s
+            losses[0] += s * (log(total) + top - true_score)
+
+    def intercept(self, y, weight):
+        """Return the best constant scores: log shares of the classes, of mean 0."""
+        share = np.bincount(y[:, 0].astype(np.intp), weight, self.n_classes)
+        score = np.log(share / share.sum())
+        return score - score.mean()

@@ -1,0 +1,23 @@
+from sgd_estimators._kernels.losses cimport Loss
+from sgd_estimators._kernels.rows cimport Rows
+
+
+cdef class Objective:
+    cdef readonly Rows rows
+    cdef readonly Loss loss
+    cdef readonly object y, weight, active, alpha
+    cdef readonly Py_ssize_t n_active, n_outputs, n_params
+    cdef readonly double total_weight
+    cdef const double[:, ::1] _y
+    cdef const double[::1] _weight
+    cdef const double* _s
+    cdef const double* _lambda
+    cdef double[:, ::1] _penalty, _V, _A, _Z
+    cdef double[::1] _losses
+    cdef double gradient(self, const double* W, const Py_ssize_t* batch,
+                         Py_ssize_t size, double* G) noexcept nogil
+    cdef double gradient_one(self, const double* W, const Py_ssize_t* row,
+                             double* G) noexcept nogil
+    cdef void begin(self, const double* W) noexcept nogil
+    cdef void accumulate(self, const Py_ssize_t* batch, Py_ssize_t size) noexcept nogil
+    cdef double finish(self, const double* W, Py_ssize_t size, double* G) noexcept nogil

@@ -1,0 +1,159 @@
+"""f(W) = (1/S) sum_i s_i l(y_i, W x_i + b) + 1/2 sum_j lambda_j W_j^2: data, loss, penalty."""
+from libc.string cimport memset
+
+import numpy as np
+
+from sgd_estimators._kernels.losses cimport Loss
+from sgd_estimators._kernels.order cimport Order
+from sgd_estimators._kernels.rows cimport Rows
+
+
+cdef extern from "simd.h" nogil:
+    double add_penalty(const double*, const double*, Py_ssize_t, double*)
+    void PREFETCH(const void*)
+
+cdef enum:
+    WINDOW = 4096  # row numbers held at a time in a full evaluation
+    AHEAD = 128    # rows later whose targets are asked for
+
+
+cdef class Objective:
+    """The function that is minimised, in the metric of its rows.
+
+    Parameters
+    ----------
+    rows : Rows
+        The data, n x d.
+    loss : Loss
+    y : ndarray of shape (n, n_targets), float64
+        Targets; {0, 1} for the logistic loss, the class's number for softmax.
+    alpha : array-like of shape (n_outputs,)
+        lambda of each output, in the units of the data.
+    weight : ndarray of shape (n,), float64, or None
+        Weights s of the rows (None: all 1), positive on the active ones.
+    active : ndarray of intp or None
+        The rows that count (None: all).
+    """
+
+    def __init__(self, Rows rows, Loss loss, y, alpha, weight=None, active=None):
+        self.rows, self.loss = rows, loss
+        self.alpha = np.asarray(alpha, np.float64)
+        self.n_outputs = len(self.alpha)
+        self.y, self._y = y, y
+        self.weight, self.active = weight, active
+        self._s = NULL
+        if weight is not None:
+            self._weight = weight
+            self._s = &self._weight[0]
+        self.n_active = rows.n_rows if active is None else len(active)
+        self.total_weight = self.n_active if weight is None else weight[self.indices].sum()
+        cdef Py_ssize_t width = rows.n_features + rows.fit_intercept
+        self.n_params = self.n_outputs * width
+        self._V = np.zeros((self.n_outputs, rows.width))
+        self._A = np.zeros((self.n_outputs, rows.width))
+        self._Z = np.zeros((rows.chunk, self.n_outputs))
+        self._losses = np.zeros(self.n_outputs)
+        self.set_metric(rows.mean, rows.scale)
+
+    def set_metric(self, mean, scale):
+        """Work in the metric (x - mean) / scale; f, in the user's units, stays the same."""
+        self.rows.set_metric(mean, scale)
+        penalty = np.zeros((self.n_outputs, self.rows.n_features + self.rows.fit_intercept))
+        penalty[:, :self.rows.n_features] = self.alpha[:, None] / scale**2
+        self._penalty = penalty
+        self._lambda = &self._penalty[0, 0] if self.n_params > 0 else NULL
+
+    @property
+    def penalty(self):
+        """lambda_j in the metric, shaped as W; 0 for the intercept."""
+        return np.asarray(self._penalty)
+
+    @property
+    def indices(self):
+        """The numbers of the active rows."""
+        return range(self.rows.n_rows) if self.active is None else self.active
+
+    @property
+    def losses(self):
+        """(1/S) sum_i s_i l_i of each output at the last full evaluation."""
+        return np.array(self._losses) / self.total_weight
+
+    cdef double gradient(self, const double* W, const Py_ssize_t* batch,
+                         Py_ssize_t size, double* G) noexcept nogil:
+        """Write grad f_B(W) to G and return f_B(W)."""
+        if size == 1 and self.rows.one_by_one:
+            return self.gradient_one(W, batch, G)
+        self.begin(W)
+        self.accumulate(batch, size)
+        return self.finish(W, size, G)
+
+    cdef double gradient_one(self, const double* W, const Py_ssize_t* row,
+                             double* G) noexcept nogil:
+        """Do the same for a batch of one row: two passes over W instead of seven."""
+        cdef Py_ssize_t k, K = self.n_outputs
+        cdef double factor = self.n_active / self.total_weight, value = 0.0
+        cdef double* Z = &self._Z[0, 0]
+        cdef double* losses = &self._losses[0]
+        for k in range(K):
+            losses[k] = 0.0
+        PREFETCH(&self._y[0, 0] + row[AHEAD] * self._y.shape[1])
+        self.rows.dot_one(row, W, K, Z)
+        self.loss.differentiate(&self._y[0, 0], self._s, row, 1, K, losses, Z)
+        for k in range(K):
+            value += factor * losses[k]
+            Z[k] *= factor
+        return value + self.rows.pull_one(row, W, self._lambda, Z, K, G)
+
+    cdef void begin(self, const double* W) noexcept nogil:
+        memset(&self._A[0, 0], 0, self.n_outputs * self.rows.width * sizeof(double))
+        memset(&self._losses[0], 0, self.n_outputs * sizeof(double))
+        self.rows.enter(W, self.n_outputs, &self._V[0, 0])
+
+    cdef void accumulate(self, const Py_ssize_t* batch, Py_ssize_t size) noexcept nogil:
+        """Add the rows' losses and gradients, a chunk that stays in the cache at a time."""
+        cdef Py_ssize_t m, K = self.n_outputs
+        cdef double* Z = &self._Z[0, 0]
+        cdef Py_ssize_t i, n_targets = self._y.shape[1]
+        cdef const double* y = &self._y[0, 0]
+        while size > 0:
+            m = min(self.rows.chunk, size)
+            for i in range(AHEAD, AHEAD + m):
+                PREFETCH(y + batch[i] * n_targets)
+            self.rows.load(batch, m)
+            self.rows.dot(&self._V[0, 0], K, Z)
+            self.loss.differentiate(y, self._s, batch, m, K,
+                                    &self._losses[0], Z)
+            self.rows.add_outer(Z, K, &self._A[0, 0])
+            batch += m
+            size -= m
+
+    cdef double finish(self, const double* W, Py_ssize_t size, double* G) noexcept nogil:
+        """Turn the sums into f_B and its gradient and add the penalty's."""
+        cdef Py_ssize_t k
+        cdef double factor = self.n_active / (self.total_weight * size)
+        cdef double value = 0.0
+        self.rows.leave(&self._A[0, 0], self.n_outputs, factor, G)
+        for k in range(self.n_outputs):
+            value += self._losses[k]
+        return factor * value + add_penalty(W, self._lambda, self.n_params, G)
+
+    def value_and_gradient(self, const double[:, ::1] W, batch=None):
+        """Return f(W) and its gradient, or f_B(W) and its gradient for a batch of rows."""
+        cdef double[:, ::1] G = np.zeros((W.shape[0], W.shape[1]))
+        cdef const double* w = &W[0, 0] if self.n_params > 0 else NULL
+        cdef double* g = &G[0, 0] if self.n_params > 0 else NULL
+        cdef Order order
+        if batch is None:
+            order = Order(self.n_active, self.active)
+        else:
+            order = Order(len(batch), np.ascontiguousarray(batch, np.intp))
+        cdef Py_ssize_t m, left = order.n
+        cdef double value
+        with nogil:
+            self.begin(w)
+            while left > 0:
+                m = min(WINDOW, left)
+                self.accumulate(order.next(m), m)
+                left -= m
+            value = self.finish(w, order.n, g)
+        return value, np.asarray(G)

@@ -1,0 +1,153 @@
+"""The order in which an epoch visits the rows: stratified streams.
+
+Rows drawn singly at random cost several times a sequential read, because memory is read
+in the wrong order.  So the file is cut into segments; in each, runs of neighbouring rows
+come in a new random order, cut from a random start; and a batch takes its rows evenly
+from all segments.  Every row comes once an epoch.  One segment and runs of one row are
+the plain shuffle; one segment and one run, unshuffled, the file as it stands.
+"""
+from libc.string cimport memmove
+
+import numpy as np
+
+from sgd_estimators._kernels.rows cimport LOOKAHEAD
+
+
+cdef class Order:
+    """Row numbers of an epoch, dealt a batch at a time.
+
+    Parameters
+    ----------
+    n : int
+        Rows to visit.
+    active : ndarray of intp or None
+        Their numbers (None: 0 to n - 1).
+    n_segments, run_length : int
+        Streams of the file and rows in a run (see the module); by default one of each.
+    """
+
+    def __init__(self, Py_ssize_t n, active=None, Py_ssize_t n_segments=1, run_length=None):
+        self.n, self.active = n, active
+        self._active = active
+        self.n_segments = min(n_segments, n)
+        self.run_length = n if run_length is None else run_length
+        self._cuts = np.linspace(0, n, self.n_segments + 1).astype(np.intp)
+        self._run, self._left, self._place, self._stop, self._over = np.zeros(
+            (5, self.n_segments), np.intp
+        )
+        self._buffer = np.zeros(LOOKAHEAD, np.intp)
+        lengths = np.diff(self._cuts)
+        self._lay_out(
+            np.arange(self.n_segments),
+            np.zeros(self.n_segments, np.intp),
+            [np.arange(m) for m in lengths // self.run_length],
+        )
+        self.restart(1)
+
+    def _lay_out(self, visit, shift, runs):
+        """Set the streams in the order they are visited: starts of runs and of segments."""
+        lengths = np.diff(self._cuts)
+        first = np.r_[0, np.cumsum(lengths // self.run_length)].astype(np.intp)
+        self._begin, self._length = self._cuts[visit], lengths[visit]
+        self._first, self._shift = first[visit], shift[visit]
+        self._runs = np.concatenate(runs).astype(np.intc)
+
+    def restart(self, Py_ssize_t batch_size):
+        """Begin the same order again, dealt for batches of this size."""
+        self._deal = max(1, batch_size // self.n_segments)
+        self._turn = self._head = self._tail = 0
+        self._owed = self._deal
+        self._undealt = self.n
+        self._left[:] = self._length
+        self._run[:] = 0
+        self._place[:] = 0
+        self._stop[:] = 0
+        self._over[:] = 0
+
+    def shuffle(self, seed, epoch, Py_ssize_t batch_size):
+        """Begin the order that belongs to (seed, epoch)."""
+        rng = np.random.default_rng([seed, epoch])
+        lengths = np.diff(self._cuts)
+        shift = rng.integers(lengths)
+        visit = rng.permutation(self.n_segments)
+        runs = [rng.permutation(m) for m in lengths // self.run_length]
+        self._lay_out(visit, shift, runs)
+        self.restart(batch_size)
+
+    def take(self, Py_ssize_t size):
+        """Return the next row numbers, fewer at the end (for tests and for NumPy)."""
+        size = min(size, self.n - self._visited())
+        cdef const Py_ssize_t* batch = self.next(size)
+        return np.array(<const Py_ssize_t[:size]> batch) if size else np.zeros(0, np.intp)
+
+    def _visited(self):
+        return self.n - self._undealt - (self._tail - self._head)
+
+    cdef const Py_ssize_t* next(self, Py_ssize_t size) except NULL nogil:
+        """Return the next `size` row numbers; LOOKAHEAD more can be read behind them."""
+        cdef Py_ssize_t kept = self._tail - self._head
+        if kept < size + LOOKAHEAD and self._undealt > 0:
+            if self._buffer.shape[0] < 2 * (size + LOOKAHEAD):
+                self._grow(max(4096, 2 * (size + LOOKAHEAD)))
+            else:
+                memmove(&self._buffer[0], &self._buffer[self._head],
+                        kept * sizeof(Py_ssize_t))
+            self._head, self._tail = 0, kept
+            self._fill()
+        cdef const Py_ssize_t* batch = &self._buffer[self._head]
+        self._head += size
+        return batch
+
+    cdef int _grow(self, Py_ssize_t size) except -1 with gil:
+        # Apart from `next`, which would have to take the GIL for a Python object in it.
+        buffer = np.zeros(size, np.intp)
+        buffer[:self._tail - self._head] = self._buffer[self._head:self._tail]
+        self._buffer = buffer
+
+    cdef void _fill(self) noexcept nogil:
+        """Deal rows into the buffer, LOOKAHEAD repeats of the last behind them."""
+        cdef Py_ssize_t m, i, turn = self._turn, tail = self._tail, start = tail
+        cdef Py_ssize_t owed = self._owed, room = self._buffer.shape[0] - LOOKAHEAD
+        # Locals: through self, each would be read anew for every row.
+        cdef Py_ssize_t* buffer = &self._buffer[0]
+        cdef Py_ssize_t* left = &self._left[0]
+        cdef Py_ssize_t* place = &self._place[0]
+        cdef Py_ssize_t* stop = &self._stop[0]
+        while self._undealt > 0 and tail < room:
+            m = min(left[turn], min(owed, room - tail))
+            left[turn] -= m
+            self._undealt -= m
+            owed -= m
+            for i in range(tail, tail + m):
+                if place[turn] == stop[turn]:
+                    self._next_run(turn)
+                buffer[i] = place[turn]
+                place[turn] += 1
+            tail += m
+            if owed == 0 or left[turn] == 0:  # else the buffer's end has cut the deal
+                owed = self._deal
+                turn = turn + 1 if turn + 1 < self.n_segments else 0
+        if self._active is not None:
+            for i in range(start, tail):
+                buffer[i] = self._active[buffer[i]]
+        for i in range(tail, min(tail + LOOKAHEAD, self._buffer.shape[0])):
+            buffer[i] = buffer[tail - 1]
+        self._turn, self._tail, self._owed = turn, tail, owed
+
+    cdef void _next_run(self, Py_ssize_t turn) noexcept nogil:
+        """Set a stream to its next run, or to the part of a run that the end cut off."""
+        cdef Py_ssize_t length = self._length[turn], run = self._run[turn], place = run
+        if self._over[turn] > 0:
+            self._place[turn] = self._begin[turn]
+            self._stop[turn] = self._begin[turn] + self._over[turn]
+            self._over[turn] = 0
+            return
+        self._run[turn] += 1
+        if run < length // self.run_length:  # the shorter run at the end stays last
+            place = self._runs[self._first[turn] + run]
+        place = self._shift[turn] + place * self.run_length
+        if place >= length:
+            place -= length
+        self._place[turn] = self._begin[turn] + place
+        self._over[turn] = max(0, place + self.run_length - length)
+        self._stop[turn] = self._place[turn] + self.run_length - self._over[turn]

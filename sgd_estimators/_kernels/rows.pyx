@@ -1,0 +1,394 @@
+"""The rows of X, seen centred and scaled without a copy.
+
+A row is seen as (x - mean) / scale with a 1 behind it for the intercept.  ``enter`` takes
+coefficients W of such rows to coefficients V of the rows as they are stored, an offset in
+column d; ``load`` a few rows, ``dot`` and ``add_outer`` work on these as stored; ``leave``
+takes the sums back.  So a batch pays for the metric once, not once a row, and nothing else
+in the package knows how the data is stored.  V, the sums A and Z are K x width, K x width
+and n x K.
+"""
+from libc.string cimport memset
+
+import numpy as np
+import scipy.sparse as sp
+
+cdef extern from "simd.h" nogil:
+    void pack_f64(const double*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, Py_ssize_t,
+                  double*, Py_ssize_t)
+    void pack_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, Py_ssize_t,
+                  double*, Py_ssize_t)
+    double dot_one_f64(const double*, const double*, const double*, Py_ssize_t,
+                       const double*)
+    double dot_one_f32(const float*, const double*, const double*, Py_ssize_t,
+                       const double*)
+    double pull_one_f64(const double*, const double*, const double*, Py_ssize_t,
+                        const double*, const double*, double, const double*, double*)
+    double pull_one_f32(const float*, const double*, const double*, Py_ssize_t,
+                        const double*, const double*, double, const float*, double*)
+    void dot_f64(const double*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
+                 const double*, double*, Py_ssize_t)
+    void dot_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
+                 const double*, double*, Py_ssize_t)
+    void add_f64(const double*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
+                 const double*, Py_ssize_t, double*, Py_ssize_t)
+    void add_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
+                 const double*, Py_ssize_t, double*, Py_ssize_t)
+    void to_stored(const double*, const double*, const double*, Py_ssize_t, double*,
+                   double*)
+    void from_stored(const double*, const double*, const double*, Py_ssize_t, double,
+                     double, double*)
+
+ctypedef fused real:
+    float
+    double
+
+ctypedef fused index:
+    int
+    long long
+
+cdef enum:
+    PACKED_BYTES = 512   # a row this short costs less when it is copied first
+    CHUNK_BYTES = 8192   # of rows that are multiplied and then added while in the cache
+    AHEAD_BYTES = 32768  # asked for early enough to hide the memory's latency
+
+BLOCK_BYTES = 1 << 20  # of float64 that a pass made with NumPy holds at a time
+
+
+cdef class Rows:
+    """Rows of a matrix in the metric ``(x - mean) / scale``; see `as_rows`."""
+
+    def __init__(self, X, bint fit_intercept):
+        self.X = X
+        self.n_rows, self.n_features = X.shape
+        self.fit_intercept = fit_intercept
+        self.width = (self.n_features + 8) // 8 * 8
+        self.set_metric(np.zeros(self.n_features), np.ones(self.n_features))
+
+    def set_metric(self, mean, scale):
+        """See the rows as (x - mean) / scale from now on."""
+        self.mean, self.scale = mean, scale
+        self._mean, self._inverse_scale = mean, 1.0 / scale
+        if self.n_features > 0:
+            self.centre, self.inverse_scale = &self._mean[0], &self._inverse_scale[0]
+
+    cdef void enter(self, const double* W, Py_ssize_t K, double* V) noexcept nogil:
+        cdef Py_ssize_t k, d = self.n_features
+        for k in range(K):
+            V[d] = W[d] if self.fit_intercept else 0.0
+            to_stored(W, self.centre, self.inverse_scale, d, V, V + d)
+            W += d + self.fit_intercept
+            V += self.width
+
+    cdef void leave(self, const double* A, Py_ssize_t K, double factor,
+                    double* G) noexcept nogil:
+        cdef Py_ssize_t k, d = self.n_features
+        for k in range(K):
+            from_stored(A, self.centre, self.inverse_scale, d, A[d], factor, G)
+            if self.fit_intercept:
+                G[d] = factor * A[d]
+            A += self.width
+            G += d + self.fit_intercept
+
+    cdef void load(self, const Py_ssize_t* batch, Py_ssize_t n) noexcept nogil:
+        self.batch, self.n = batch, n
+
+    cdef void dot(self, const double* V, Py_ssize_t K, double* Z) noexcept nogil:
+        pass
+
+    cdef void add_outer(self, const double* Z, Py_ssize_t K, double* A) noexcept nogil:
+        pass
+
+    cdef void dot_one(self, const Py_ssize_t* row, const double* W, Py_ssize_t K,
+                      double* Z) noexcept nogil:
+        pass
+
+    cdef double pull_one(self, const Py_ssize_t* row, const double* W,
+                         const double* penalty, const double* Z, Py_ssize_t K,
+                         double* G) noexcept nogil:
+        pass
+
+    def to_user(self, W):
+        """Return (coef, intercept) in the units of the data for W in the metric."""
+        coef = W[:, :self.n_features] / self.scale
+        if not self.fit_intercept:
+            return coef, np.zeros(len(W))
+        return coef, W[:, self.n_features] - coef @ self.mean
+
+    def from_user(self, coef, intercept):
+        """Return W in the metric for coefficients in the units of the data."""
+        W = np.empty((len(coef), self.n_features + self.fit_intercept))
+        W[:, :self.n_features] = coef * self.scale
+        if self.fit_intercept:
+            W[:, self.n_features] = intercept + coef @ self.mean
+        return W
+
+    def scores(self, coef, intercept, rows):
+        """Return coef x_i + intercept of these rows, a block at a time."""
+        Z = np.empty((len(rows), len(coef)))
+        done = 0
+        for part, block in self.blocks(rows):
+            Z[done:done + len(part)] = block @ coef.T + intercept
+            done += len(part)
+        return Z
+
+    def blocks(self, rows):
+        """Yield (part of rows, its rows as stored) so that each part fits the cache."""
+        step = max(1, BLOCK_BYTES // (8 * max(1, self.n_features)))
+        for begin in range(0, len(rows), step):
+            part = rows[begin:begin + step]
+            if (np.diff(part) == 1).all():
+                yield part, self.X[part[0]:part[len(part) - 1] + 1]  # neighbours: a view
+            else:
+                yield part, self.X[part]
+
+
+cdef class DenseRows(Rows):
+    cdef const double[:, ::1] _x64
+    cdef const float[:, ::1] _x32
+    cdef const double* x64
+    cdef const float* x32
+    cdef double[:, ::1] _packed
+    cdef Py_ssize_t[::1] _places
+    cdef bint is_packed
+    cdef Py_ssize_t ahead
+
+    def __init__(self, X, bint fit_intercept):
+        super().__init__(X, fit_intercept)
+        if X.size and X.dtype == np.float64:
+            self._x64 = X
+            self.x64 = &self._x64[0, 0]
+        elif X.size:
+            self._x32 = X
+            self.x32 = &self._x32[0, 0]
+        self.row_bytes = X.itemsize * self.n_features
+        self.one_by_one = True
+        # Short rows are copied to eights of doubles, so that no loop has a remainder
+        # and floats are converted once.
+        self.is_packed = self.row_bytes < PACKED_BYTES
+        row_bytes = 8 * self.width if self.is_packed else self.row_bytes
+        self.chunk = max(8, CHUNK_BYTES // row_bytes // 8 * 8)
+        self._packed = np.zeros((self.chunk if self.is_packed else 1, self.width))
+        self._packed[:, self.n_features] = 1.0  # of the offset
+        self._places = np.arange(self.chunk, dtype=np.intp)
+        self.ahead = AHEAD_BYTES // max(1, self.row_bytes) // 8 * 8
+        self.ahead = min(max(8, self.ahead), LOOKAHEAD - 8)
+
+    cdef void load(self, const Py_ssize_t* batch, Py_ssize_t n) noexcept nogil:
+        self.batch, self.n = batch, n
+        if not self.is_packed:
+            return
+        self.batch = &self._places[0]
+        if self.x64:
+            pack_f64(self.x64, self.n_features, batch, n, self.ahead,
+                     &self._packed[0, 0], self.width)
+        elif self.x32:
+            pack_f32(self.x32, self.n_features, batch, n, self.ahead,
+                     &self._packed[0, 0], self.width)
+
+    cdef void dot(self, const double* V, Py_ssize_t K, double* Z) noexcept nogil:
+        cdef Py_ssize_t i, k, d = self.n_features
+        for k in range(K):
+            if self.is_packed:
+                dot_f64(&self._packed[0, 0], self.width, self.batch, self.n, V, Z + k, K)
+            else:
+                if self.x64:
+                    dot_f64(self.x64, d, self.batch, self.n, V, Z + k, K)
+                else:
+                    dot_f32(self.x32, d, self.batch, self.n, V, Z + k, K)
+                for i in range(self.n):
+                    Z[i * K + k] += V[d]
+            V += self.width
+
+    cdef void add_outer(self, const double* Z, Py_ssize_t K, double* A) noexcept nogil:
+        cdef Py_ssize_t i, k, ahead, d = self.n_features
+        for k in range(K):
+            if self.is_packed:
+                add_f64(&self._packed[0, 0], self.width, self.batch, self.n, Z + k, K, A, 0)
+            else:
+                ahead = self.ahead if k == K - 1 else 0
+                if self.x64:
+                    add_f64(self.x64, d, self.batch, self.n, Z + k, K, A, ahead)
+                else:
+                    add_f32(self.x32, d, self.batch, self.n, Z + k, K, A, ahead)
+                for i in range(self.n):
+                    A[d] += Z[i * K + k]
+            A += self.width
+
+    cdef void dot_one(self, const Py_ssize_t* row, const double* W, Py_ssize_t K,
+                      double* Z) noexcept nogil:
+        cdef Py_ssize_t k, d = self.n_features, at = row[0] * d
+        for k in range(K):
+            if self.x64:
+                Z[k] = dot_one_f64(self.x64 + at, self.centre, self.inverse_scale, d, W)
+            elif self.x32:
+                Z[k] = dot_one_f32(self.x32 + at, self.centre, self.inverse_scale, d, W)
+            else:
+                Z[k] = 0.0
+            if self.fit_intercept:
+                Z[k] += W[d]
+            W += d + self.fit_intercept
+
+    cdef double pull_one(self, const Py_ssize_t* row, const double* W,
+                         const double* penalty, const double* Z, Py_ssize_t K,
+                         double* G) noexcept nogil:
+        cdef Py_ssize_t k, d = self.n_features, at = row[0] * d
+        cdef Py_ssize_t later = row[self.ahead] * d
+        cdef double value = 0.0
+        for k in range(K):
+            if self.x64:
+                value += pull_one_f64(self.x64 + at, self.centre, self.inverse_scale, d,
+                                      W, penalty, Z[k], self.x64 + later, G)
+            elif self.x32:
+                value += pull_one_f32(self.x32 + at, self.centre, self.inverse_scale, d,
+                                      W, penalty, Z[k], self.x32 + later, G)
+            if self.fit_intercept:
+                G[d] = Z[k]
+            W += d + self.fit_intercept
+            G += d + self.fit_intercept
+            penalty += d + self.fit_intercept
+        return value
+
+    def moments(self, rows, weight):
+        """Return the weighted mean and mean square about it of every column."""
+        pilot = np.asarray(self.X[rows[:: len(rows) // 64 + 1]], np.float64).mean(axis=0)
+        first, second = np.zeros((2, self.n_features))
+        for part, block in self.blocks(rows):
+            block = block - pilot  # float64: a large mean costs no digits
+            if weight is None:
+                first += block.sum(axis=0)
+                second += np.einsum("ij,ij->j", block, block)
+            else:
+                first += weight[part] @ block
+                second += np.einsum("i,ij,ij->j", weight[part], block, block)
+        total = len(rows) if weight is None else weight[rows].sum()
+        first /= total
+        return pilot + first, np.maximum(second / total - first * first, 0.0)
+
+    def largest_norm(self, rows, weight):
+        """Return the largest weight * ||row||^2 in the metric, the intercept left out."""
+        largest = 0.0
+        for part, block in self.blocks(rows):
+            block = (block - self.mean) / self.scale
+            norms = np.einsum("ij,ij->i", block, block)
+            if weight is not None:
+                norms *= weight[part]
+            largest = max(largest, norms.max())
+        return largest
+
+    def gram(self, rows, weight):
+        """Return sum_i s_i x_i x_i' in the metric, the intercept's column included."""
+        width = self.n_features + self.fit_intercept
+        total = np.zeros((width, width))
+        for part, block in self.blocks(rows):
+            seen = np.ones((len(part), width))
+            seen[:, :self.n_features] = (block - self.mean) / self.scale
+            weighed = seen if weight is None else seen * weight[part, None]
+            total += weighed.T @ seen
+        return total
+
+
+cdef class CsrRows(Rows):
+    cdef const double[::1] x64
+    cdef const float[::1] x32
+    cdef const int[::1] indices32, indptr32
+    cdef const long long[::1] indices64, indptr64
+    cdef bint is_double, is_long
+
+    def __init__(self, X, bint fit_intercept):
+        super().__init__(X, fit_intercept)
+        self.is_double = X.dtype == np.float64
+        self.is_long = X.indices.dtype == np.int64
+        if self.is_double:
+            self.x64 = X.data if X.nnz else np.zeros(1)  # something to point at
+        else:
+            self.x32 = X.data if X.nnz else np.zeros(1, np.float32)
+        indices = X.indices if X.nnz else X.indptr
+        if self.is_long:
+            self.indices64, self.indptr64 = indices, X.indptr
+        else:
+            self.indices32, self.indptr32 = indices, X.indptr
+        self.row_bytes = (X.dtype.itemsize + X.indices.itemsize) * X.nnz // max(1, X.shape[0])
+        self.chunk = 64
+
+    cdef void dot(self, const double* V, Py_ssize_t K, double* Z) noexcept nogil:
+        if self.is_long:
+            if self.is_double:
+                csr_dot(&self.x64[0], &self.indices64[0], &self.indptr64[0], self, V, K, Z)
+            else:
+                csr_dot(&self.x32[0], &self.indices64[0], &self.indptr64[0], self, V, K, Z)
+        elif self.is_double:
+            csr_dot(&self.x64[0], &self.indices32[0], &self.indptr32[0], self, V, K, Z)
+        else:
+            csr_dot(&self.x32[0], &self.indices32[0], &self.indptr32[0], self, V, K, Z)
+
+    cdef void add_outer(self, const double* Z, Py_ssize_t K, double* A) noexcept nogil:
+        if self.is_long:
+            if self.is_double:
+                csr_add(&self.x64[0], &self.indices64[0], &self.indptr64[0], self, Z, K, A)
+            else:
+                csr_add(&self.x32[0], &self.indices64[0], &self.indptr64[0], self, Z, K, A)
+        elif self.is_double:
+            csr_add(&self.x64[0], &self.indices32[0], &self.indptr32[0], self, Z, K, A)
+        else:
+            csr_add(&self.x32[0], &self.indices32[0], &self.indptr32[0], self, Z, K, A)
+
+    def weighted(self, rows, weight):
+        """Return the diagonal matrix of the weights of these rows, 0 for the others."""
+        diagonal = np.zeros(self.n_rows)
+        diagonal[rows] = 1.0 if weight is None else weight[rows]
+        return diagonal
+
+    def moments(self, rows, weight):
+        """Return 0 and the weighted mean square of every column (sparse: no centring)."""
+        s = self.weighted(rows, weight)
+        square = self.X.astype(np.float64).power(2)
+        return np.zeros(self.n_features), (square.T @ s) / s.sum()
+
+    def largest_norm(self, rows, weight):
+        """Return the largest weight * ||row||^2 in the metric, the intercept left out."""
+        square = self.X.astype(np.float64).power(2)
+        return (self.weighted(rows, weight) * (square @ (1 / self.scale**2))).max()
+
+    def gram(self, rows, weight):
+        """Return sum_i s_i x_i x_i' in the metric, the intercept's column included."""
+        s = self.weighted(rows, weight)
+        seen = self.X.astype(np.float64) @ sp.diags(1 / self.scale)
+        if self.fit_intercept:
+            seen = sp.hstack([seen, np.ones((self.n_rows, 1))], format="csr")
+        return (seen.T @ (sp.diags(s) @ seen)).toarray()
+
+
+cdef void csr_dot(const real* x, const index* indices, const index* indptr, Rows rows,
+                  const double* V, Py_ssize_t K, double* Z) noexcept nogil:
+    cdef Py_ssize_t i, k
+    cdef const double* v
+    cdef index p, begin, end
+    cdef double z
+    for i in range(rows.n):
+        begin, end = indptr[rows.batch[i]], indptr[rows.batch[i] + 1]
+        for k in range(K):
+            v = V + k * rows.width
+            z = v[rows.n_features]
+            for p in range(begin, end):
+                z += x[p] * v[indices[p]]
+            Z[i * K + k] = z
+
+
+cdef void csr_add(const real* x, const index* indices, const index* indptr, Rows rows,
+                  const double* Z, Py_ssize_t K, double* A) noexcept nogil:
+    cdef Py_ssize_t i, k
+    cdef double* a
+    cdef index p, begin, end
+    cdef double r
+    for i in range(rows.n):
+        begin, end = indptr[rows.batch[i]], indptr[rows.batch[i] + 1]
+        for k in range(K):
+            a, r = A + k * rows.width, Z[i * K + k]
+            a[rows.n_features] += r
+            for p in range(begin, end):
+                a[indices[p]] += r * x[p]
+
+
+def as_rows(X, fit_intercept):
+    """Return the Rows of a C-ordered array or of a CSR matrix."""
+    return (CsrRows if sp.issparse(X) else DenseRows)(X, fit_intercept)

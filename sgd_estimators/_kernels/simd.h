@@ -1,0 +1,81 @@
+/* The dense inner loops, for float and double rows and double coefficients.
+
+   Plain C that compilers vectorise: `omp simd` lets them reorder a sum (it needs no
+   OpenMP runtime), and on glibc x86 the loader picks the widest clone that the machine
+   has.  Eight rows go together, so that w and g are read once for the eight. */
+#ifndef SGD_ESTIMATORS_SIMD_H
+#define SGD_ESTIMATORS_SIMD_H
+#include <Python.h>
+
+#if defined(__GNUC__)
+#define SIMD _Pragma("omp simd")
+#define SIMD_SUM(...) SIMD_PRAGMA(omp simd reduction(+ : __VA_ARGS__))
+#define SIMD_PRAGMA(text) _Pragma(#text)
+#define PREFETCH(address) __builtin_prefetch(address)
+#define RESTRICT __restrict__
+#else
+#define SIMD
+#define SIMD_SUM(...)
+#define PREFETCH(address) ((void)(address))
+#define RESTRICT __restrict
+#endif
+
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__) \
+    && __GNUC__ >= 12 && !defined(__SANITIZE_ADDRESS__)
+#define CLONES                                                                     \
+    __attribute__((unused, target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#else
+#define CLONES
+#endif
+
+/* v = w / scale; the centre's share goes to the offset. */
+CLONES static void to_stored(const double *RESTRICT w, const double *RESTRICT centre,
+                             const double *RESTRICT inverse_scale, Py_ssize_t d,
+                             double *RESTRICT v, double *offset)
+{
+    double sum = 0;
+    SIMD_SUM(sum)
+    for (Py_ssize_t j = 0; j < d; j++) {
+        v[j] = w[j] * inverse_scale[j];
+        sum += v[j] * centre[j];
+    }
+    *offset -= sum;
+}
+
+/* g = factor (a - centre sum_i r_i) / scale */
+CLONES static void from_stored(const double *RESTRICT a, const double *RESTRICT centre,
+                               const double *RESTRICT inverse_scale, Py_ssize_t d,
+                               double total, double factor, double *RESTRICT g)
+{
+    SIMD
+    for (Py_ssize_t j = 0; j < d; j++)
+        g[j] = factor * inverse_scale[j] * (a[j] - centre[j] * total);
+}
+
+/* g += penalty w; returns 1/2 sum penalty w^2 */
+CLONES static double add_penalty(const double *RESTRICT w, const double *RESTRICT penalty,
+                                 Py_ssize_t n, double *RESTRICT g)
+{
+    double sum = 0;
+    SIMD_SUM(sum)
+    for (Py_ssize_t j = 0; j < n; j++) {
+        const double pull = penalty[j] * w[j];
+        g[j] += pull;
+        sum += pull * w[j];
+    }
+    return 0.5 * sum;
+}
+
+#define REAL double
+#define NAME(stem) stem##_f64
+#include "rows.h"
+#undef REAL
+#undef NAME
+
+#define REAL float
+#define NAME(stem) stem##_f32
+#include "rows.h"
+#undef REAL
+#undef NAME
+
+#endif

@@ -1,0 +1,174 @@
+"""Checks of the estimators' parameters, all made before any work."""
+
+import math
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import check_array
+
+from ._optimizer import Optimizer
+from ._schedule import Schedule
+from .optimizers import SGD, get_optimizer
+from .schedules import get_schedule
+
+Array = NDArray[np.float64]
+
+
+def real(name: str, value: Any, low: float, high: float = math.inf, *, open_: bool) -> None:
+    """Raise unless a number is in [low, high], or in (low, high) with `open_`."""
+    takes = f"a number in {'(' if open_ else '['}{low:g}, {high:g}{')' if open_ else ']'}"
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be {takes}, got {value!r}")
+    inside = low < value < high if open_ else low <= value <= high
+    if not inside:
+        raise ValueError(f"{name} must be {takes}, got {value!r}")
+
+
+def integer(name: str, value: Any, low: int) -> None:
+    """Raise unless a value is an integer >= low."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be an integer >= {low}, got {value!r}")
+    if value < low:
+        raise ValueError(f"{name} must be an integer >= {low}, got {value!r}")
+
+
+def flag(name: str, value: Any) -> None:
+    """Raise unless a value is a bool."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+
+
+def choice(name: str, value: Any, takes: str, valid: bool) -> None:
+    """Raise ValueError unless `valid`."""
+    if not valid:
+        raise ValueError(f"{name} must be {takes}, got {value!r}")
+
+
+def check_shared(model: Any) -> None:
+    """Check the parameters that all estimators share."""
+    rate, batch, average = model.learning_rate, model.batch_size, model.average
+    if isinstance(rate, str):
+        choice("learning_rate", rate, '"auto" or a number > 0', rate == "auto")
+    else:
+        real("learning_rate", rate, 0, open_=True)
+    if isinstance(batch, str):
+        takes = '"auto", "full" or an integer >= 1'
+        choice("batch_size", batch, takes, batch in ("auto", "full"))
+    else:
+        integer("batch_size", batch, 1)
+    if model.momentum is not None:
+        takes = "a number in [0, 1) or None"
+        valid = isinstance(model.momentum, Real) and 0 <= model.momentum < 1
+        choice("momentum", model.momentum, takes, valid)
+    choice(
+        "preconditioner",
+        model.preconditioner,
+        '"auto", "diagonal" or None',
+        model.preconditioner is None or model.preconditioner in ("auto", "diagonal"),
+    )
+    integer("max_iter", model.max_iter, 1)
+    real("tol", model.tol, 0, open_=False)
+    whole = isinstance(average, Integral) and not isinstance(average, bool)
+    valid = isinstance(average, bool) or average == "tail" or (whole and average >= 2)
+    choice("average", average, 'True, False, "tail" or an epoch >= 2', valid)
+    for name in ("early_stopping", "fit_intercept", "shuffle", "warm_start"):
+        flag(name, getattr(model, name))
+    real("validation_fraction", model.validation_fraction, 0, 1, open_=True)
+    integer("n_iter_no_change", model.n_iter_no_change, 1)
+    integer("verbose", int(model.verbose), 0)
+    if model.n_jobs is not None:
+        valid = isinstance(model.n_jobs, Integral) and model.n_jobs != 0
+        choice("n_jobs", model.n_jobs, "None or an integer other than 0", valid)
+    for callback in as_callbacks(model.callbacks):
+        if not callable(callback):
+            raise TypeError(f"callbacks must be callables (model, record), got {callback!r}")
+
+
+def as_callbacks(callbacks: Any) -> list[Any]:
+    """Return the callbacks as a list."""
+    if callbacks is None:
+        return []
+    return list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
+
+
+def resolve_optimizer(model: Any, *, streaming: bool) -> Optimizer:
+    """Return the optimizer that the parameters ask for."""
+    momentum = model.momentum
+    if isinstance(model.optimizer, str) and model.optimizer == "auto":
+        plain = (
+            model.learning_rate == model.schedule == model.batch_size == "auto"
+            and momentum is None
+            and model.preconditioner == "auto"
+            and not model.average
+            and not model.early_stopping
+        )
+        if plain and not streaming:
+            return SGD(momentum=0.9, nesterov=True)
+        return SGD(momentum=0.0 if momentum is None else momentum)
+    optimizer = get_optimizer(model.optimizer)
+    if momentum is None:
+        return optimizer
+    if "momentum" not in optimizer.get_params(deep=False):
+        raise ValueError(
+            f"momentum={momentum!r} cannot be honoured: {type(optimizer).__name__} has "
+            "no momentum; leave momentum=None, or choose SGD or RMSProp"
+        )
+    return clone(optimizer).set_params(momentum=momentum)
+
+
+def resolve_schedule(schedule: Any) -> Any:
+    """Return the schedule object, or "auto"."""
+    if isinstance(schedule, str) and schedule == "auto":
+        return schedule
+    return get_schedule(schedule)
+
+
+def fingerprint(value: Any) -> Any:
+    """Return something that is equal for equal settings, after a pickle too."""
+    if isinstance(value, BaseEstimator | Schedule):
+        params = value.get_params(deep=False)
+        return type(value), tuple((k, fingerprint(v)) for k, v in sorted(params.items()))
+    return value
+
+
+def check_weight(sample_weight: Any, n: int) -> Array | None:
+    """Return sample weights as float64 of shape (n,), or None."""
+    if sample_weight is None:
+        return None
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(n, sample_weight, np.float64)
+    weight = check_array(
+        sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
+    )
+    if weight.shape != (n,):
+        raise ValueError(
+            f"sample_weight must have shape ({n},), a weight for each row, got the shape "
+            f"{weight.shape}"
+        )
+    if np.any(weight < 0):
+        raise ValueError(
+            f"Negative values in sample_weight: it must be >= 0, got {weight.min():g}"
+        )
+    if not np.any(weight > 0):
+        raise ValueError("Every sample_weight is zero: at least one must be positive")
+    return np.ascontiguousarray(weight)
+
+
+def canonical(X: Any) -> Any:
+    """Return CSR with sorted indices, no duplicates and indices of one type."""
+    if not sp.issparse(X):
+        return X
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    if X.indices.dtype != X.indptr.dtype:
+        wide = np.promote_types(X.indices.dtype, X.indptr.dtype)
+        csr = (X.data, X.indices.astype(wide, copy=False), X.indptr.astype(wide, copy=False))
+        shape, X = X.shape, X.copy()
+        X.data, X.indices, X.indptr = csr
+        assert X.shape == shape
+    return X

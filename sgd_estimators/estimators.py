@@ -1,0 +1,433 @@
+"""The three estimators: `SGDLinearRegressor`, `SGDRidge` and `SGDLogistic`."""
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, log_expit, log_softmax, softmax
+from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
+
+from ._base import LinearSGD
+from ._docs import shared
+from ._kernels.losses import Logistic, Loss, Softmax, Squared
+from ._kernels.objective import Objective
+from ._params import choice, real
+
+Array = NDArray[np.float64]
+
+
+class Regressor(MultiOutputMixin, RegressorMixin, LinearSGD):
+    """What the two regressors share: real targets, one or many."""
+
+    def _encode(self, y: Any, weight: Array | None, *, reset: bool) -> Array:
+        y = np.asarray(y)
+        if y.dtype == object:
+            y = y.astype(np.float64)
+        if reset:
+            self._one_target = y.ndim == 1
+        y = y.reshape(len(y), -1)
+        if not reset and y.shape[1] != self._run.W.shape[0]:
+            raise ValueError(
+                f"y must have {self._run.W.shape[0]} targets, as at first, got {y.shape[1]}"
+            )
+        return np.ascontiguousarray(y, np.float64)
+
+    def _loss(self) -> Loss:
+        return Squared()
+
+    def _split(self, f: Objective, W: Array) -> None:
+        coef, intercept = f.rows.to_user(W)
+        if self._one_target:
+            self.coef_, self.intercept_ = coef[0], float(intercept[0])
+        else:
+            self.coef_, self.intercept_ = coef, intercept
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Predict targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_targets)
+            X w + b.
+        """
+        scores = self._decision(X)
+        return scores[:, 0] if self._one_target else scores
+
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Make one epoch over these rows.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+
+        Returns
+        -------
+        self
+        """
+        return self._partial_fit(X, y, sample_weight)
+
+
+@shared
+class SGDLinearRegressor(Regressor):
+    """Linear least squares by stochastic gradient descent.
+
+    Minimises the mean squared error, as `sklearn.linear_model.LinearRegression`::
+
+        f(w, b) = 1/(2S) sum_i s_i (y_i - w . x_i - b)^2,    S = sum_i s_i
+
+    {shared}
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sgd_estimators import SGDLinearRegressor
+    >>> X, y = load_diabetes(return_X_y=True, scaled=False)  # raw features
+    >>> model = SGDLinearRegressor(random_state=0).fit(X, y)
+    >>> round(model.score(X, y), 2)
+    0.52
+    """
+
+    def _penalty(self, total_weight: float, n_outputs: int) -> Array:
+        return np.zeros(n_outputs)
+
+
+@shared
+class SGDRidge(Regressor):
+    """Ridge regression by stochastic gradient descent.
+
+    Minimises the objective of `sklearn.linear_model.Ridge`,
+    sum_i s_i (y_i - w . x_i - b)^2 + alpha ||w||^2, over 2S::
+
+        f(w, b) = 1/(2S) sum_i s_i (y_i - w . x_i - b)^2 + alpha/(2S) ||w||^2
+
+    Parameters
+    ----------
+    alpha : float or array-like of shape (n_targets,), default=1.0
+        The penalty, >= 0; one for all targets or one for each.
+    {shared}
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sgd_estimators import SGDRidge
+    >>> X, y = load_diabetes(return_X_y=True, scaled=False)
+    >>> model = SGDRidge(alpha=10.0, random_state=0).fit(X, y)
+    >>> round(model.score(X, y), 2)
+    0.51
+    """
+
+    def __init__(
+        self,
+        alpha: Any = 1.0,
+        *,
+        optimizer: Any = "auto",
+        learning_rate: Any = "auto",
+        momentum: float | None = None,
+        schedule: Any = "auto",
+        batch_size: int | str = "auto",
+        preconditioner: str | None = "auto",
+        max_iter: int = 1000,
+        tol: float = 1e-6,
+        average: bool | int | str = False,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
+        scoring: Any = None,
+        fit_intercept: bool = True,
+        shuffle: bool = True,
+        warm_start: bool = False,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        callbacks: Any = None,
+    ) -> None:
+        super().__init__(
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            momentum=momentum,
+            schedule=schedule,
+            batch_size=batch_size,
+            preconditioner=preconditioner,
+            max_iter=max_iter,
+            tol=tol,
+            average=average,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            scoring=scoring,
+            fit_intercept=fit_intercept,
+            shuffle=shuffle,
+            warm_start=warm_start,
+            random_state=random_state,
+            n_jobs=n_jobs,
+            verbose=verbose,
+            callbacks=callbacks,
+        )
+        self.alpha = alpha
+
+    def _check(self) -> None:
+        super()._check()
+        alphas = np.ravel(np.asarray(self.alpha, dtype=object))
+        for alpha in alphas:
+            real("alpha", alpha, 0, open_=False)
+            choice("alpha", alpha, "finite", np.isfinite(alpha))
+
+    def _penalty(self, total_weight: float, n_outputs: int) -> Array:
+        alpha = np.ravel(np.asarray(self.alpha, np.float64))
+        if len(alpha) not in (1, n_outputs):
+            raise ValueError(
+                f"alpha must be a number or one for each of {n_outputs} targets, got "
+                f"{len(alpha)} of them"
+            )
+        return np.broadcast_to(alpha, n_outputs) / total_weight
+
+
+@shared
+class SGDLogistic(ClassifierMixin, LinearSGD):
+    """Logistic regression by stochastic gradient descent; softmax for several classes.
+
+    Minimises the objective of `sklearn.linear_model.LogisticRegression`,
+    C sum_i s_i log-loss_i + 1/2 ||w||^2, over C S::
+
+        f(W, b) = 1/S sum_i s_i log-loss(y_i, W x_i + b) + 1/(2 C S) ||W||^2
+
+    S includes the class weights.
+
+    Parameters
+    ----------
+    C : float, default=1.0
+        The inverse of the penalty, > 0; ``inf`` for none.
+    class_weight : dict, "balanced" or None, default=None
+        A factor for the weights of each class; "balanced" gives all classes the same
+        weight in sum.
+    {shared}
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sgd_estimators import SGDLogistic
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = SGDLogistic(random_state=0).fit(X, y)
+    >>> model.score(X, y) > 0.95
+    True
+    """
+
+    def __init__(
+        self,
+        C: float = 1.0,
+        *,
+        class_weight: Any = None,
+        optimizer: Any = "auto",
+        learning_rate: Any = "auto",
+        momentum: float | None = None,
+        schedule: Any = "auto",
+        batch_size: int | str = "auto",
+        preconditioner: str | None = "auto",
+        max_iter: int = 1000,
+        tol: float = 1e-6,
+        average: bool | int | str = False,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
+        scoring: Any = None,
+        fit_intercept: bool = True,
+        shuffle: bool = True,
+        warm_start: bool = False,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        callbacks: Any = None,
+    ) -> None:
+        super().__init__(
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            momentum=momentum,
+            schedule=schedule,
+            batch_size=batch_size,
+            preconditioner=preconditioner,
+            max_iter=max_iter,
+            tol=tol,
+            average=average,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            scoring=scoring,
+            fit_intercept=fit_intercept,
+            shuffle=shuffle,
+            warm_start=warm_start,
+            random_state=random_state,
+            n_jobs=n_jobs,
+            verbose=verbose,
+            callbacks=callbacks,
+        )
+        self.C = C
+        self.class_weight = class_weight
+
+    def _check(self) -> None:
+        super()._check()
+        real("C", self.C, 0, open_=True) if self.C != np.inf else None
+        valid = self.class_weight is None or isinstance(self.class_weight, dict)
+        takes = 'None, "balanced" or a dict of weights by class'
+        choice("class_weight", self.class_weight, takes, valid or self._balanced)
+
+    @property
+    def _balanced(self) -> bool:
+        return isinstance(self.class_weight, str) and self.class_weight == "balanced"
+
+    def _encode(self, y: Any, weight: Array | None, *, reset: bool) -> Array:
+        check_classification_targets(y)
+        if np.ndim(y) != 1:
+            y = np.ravel(y)
+        counted = y if weight is None else y[weight > 0]
+        if reset and not (self.warm_start and hasattr(self, "_run")):
+            classes = np.unique(counted)
+            if len(classes) < 2:
+                raise ValueError(
+                    "y must hold at least 2 classes, but the data contains only one "
+                    f"class: {classes[0]!r}"
+                )
+            self.classes_ = classes
+        known = np.isin(counted, self.classes_)
+        if not known.all():
+            raise ValueError(
+                f"y must hold the classes {self.classes_!r} only, got "
+                f"{counted[~known][0]!r} as well"
+            )
+        label = np.minimum(np.searchsorted(self.classes_, y), len(self.classes_) - 1)
+        return np.ascontiguousarray(label.reshape(-1, 1), np.float64)
+
+    def _decode(self, y: Array) -> Any:
+        return self.classes_[y[:, 0].astype(np.intp)]
+
+    def _class_weight(self, y: Array, weight: Array | None) -> Array | None:
+        if self.class_weight is None:
+            return weight
+        label = y[:, 0].astype(np.intp)
+        if self._balanced:
+            count = np.bincount(label, weight, len(self.classes_))
+            factor = count.sum() / (len(count) * np.maximum(count, 1e-300))
+        else:
+            unknown = set(self.class_weight) - set(self.classes_.tolist())
+            if unknown:
+                raise ValueError(
+                    f"class_weight must be keyed by the classes {self.classes_!r}, got "
+                    f"{sorted(unknown, key=str)!r}"
+                )
+            factor = np.array([self.class_weight.get(c, 1.0) for c in self.classes_.tolist()])
+            choice("class_weight", self.class_weight, "weights >= 0", bool(np.all(factor >= 0)))
+        return factor[label] if weight is None else weight * factor[label]
+
+    def _loss(self) -> Loss:
+        n = len(self.classes_)
+        return Logistic() if n == 2 else Softmax(n)
+
+    def _penalty(self, total_weight: float, n_outputs: int) -> Array:
+        return np.full(n_outputs, 1 / (self.C * total_weight))
+
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Make one epoch over these rows.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that will ever come; needed in the first call.
+
+        Returns
+        -------
+        self
+        """
+        if self._balanced:
+            raise ValueError(
+                'class_weight="balanced" needs all rows at once; give partial_fit a dict'
+            )
+        if not hasattr(self, "_run"):
+            if classes is None:
+                raise ValueError("classes must be given in the first call of partial_fit")
+            self.classes_ = np.unique(classes)
+        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(
+                f"classes must be those of the first call, {self.classes_!r}, got "
+                f"{np.unique(classes)!r}"
+            )
+        return self._partial_fit(X, y, sample_weight)
+
+    def decision_function(self, X: ArrayLike) -> Array:
+        """Return the scores W x + b.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            For two classes, that of ``classes_[1]`` alone.
+        """
+        scores = self._decision(X)
+        return scores[:, 0] if len(self.classes_) == 2 else scores
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Predict the class of highest score.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        scores = self.decision_function(X)
+        best = scores > 0 if scores.ndim == 1 else scores.argmax(axis=1)
+        return np.asarray(self.classes_[best.astype(np.intp)])
+
+    def predict_proba(self, X: ArrayLike) -> Array:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``.
+        """
+        scores = self.decision_function(X)
+        if scores.ndim == 1:
+            return np.column_stack([expit(-scores), expit(scores)])
+        return np.asarray(softmax(scores, axis=1))
+
+    def predict_log_proba(self, X: ArrayLike) -> Array:
+        """Return the logarithm of the probability of each class, exact in the tails.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        scores = self.decision_function(X)
+        if scores.ndim == 1:
+            return np.column_stack([log_expit(-scores), log_expit(scores)])
+        return np.asarray(log_softmax(scores, axis=1))

@@ -1,0 +1,105 @@
+"""The update rules in plain NumPy, written from their formulas: the tests' oracle.
+
+Each function takes the hyperparameters and returns ``step(x, g, rate)``, which returns
+the next x and keeps the rule's state between calls.
+"""
+
+import numpy as np
+
+
+def sgd(momentum, nesterov):
+    v = 0
+
+    def step(x, g, rate):
+        nonlocal v
+        v = momentum * v - rate * g
+        return x + (momentum * v - rate * g if nesterov else v)
+
+    return step
+
+
+def adagrad(eps):
+    gradients = []
+
+    def step(x, g, rate):
+        gradients.append(g)
+        return x - rate * g / (np.sqrt(np.sum(np.square(gradients), axis=0)) + eps)
+
+    return step
+
+
+def rmsprop(rho, momentum, centered, eps):
+    mean = square = v = 0
+
+    def step(x, g, rate):
+        nonlocal mean, square, v
+        mean = rho * mean + (1 - rho) * g
+        square = rho * square + (1 - rho) * g**2
+        root = np.sqrt(square - mean**2 if centered else square)
+        v = momentum * v - rate * g / (root + eps)
+        return x + v
+
+    return step
+
+
+def adadelta(rho, eps):
+    square = moved = 0
+
+    def step(x, g, rate):
+        nonlocal square, moved
+        square = rho * square + (1 - rho) * g**2
+        delta = np.sqrt(moved + eps) / np.sqrt(square + eps) * g
+        moved = rho * moved + (1 - rho) * delta**2
+        return x - rate * delta
+
+    return step
+
+
+def adam(beta1, beta2, eps, amsgrad):
+    m = s = largest = t = 0
+
+    def step(x, g, rate):
+        nonlocal m, s, largest, t
+        t += 1
+        m = beta1 * m + (1 - beta1) * g
+        s = beta2 * s + (1 - beta2) * g**2
+        largest = np.maximum(largest, s) if amsgrad else s
+        m_hat = m / (1 - beta1**t)
+        s_hat = largest / (1 - beta2**t)
+        return x - rate * m_hat / (np.sqrt(s_hat) + eps)
+
+    return step
+
+
+def nadam(beta1, beta2, eps):
+    m = s = t = 0
+
+    def step(x, g, rate):
+        nonlocal m, s, t
+        t += 1
+        m = beta1 * m + (1 - beta1) * g
+        s = beta2 * s + (1 - beta2) * g**2
+        m_hat = beta1 * m / (1 - beta1 ** (t + 1)) + (1 - beta1) * g / (1 - beta1**t)
+        s_hat = s / (1 - beta2**t)
+        return x - rate * m_hat / (np.sqrt(s_hat) + eps)
+
+    return step
+
+
+def lion(beta1, beta2):
+    m = 0
+
+    def step(x, g, rate):
+        nonlocal m
+        sign = np.sign(beta1 * m + (1 - beta1) * g)
+        m = beta2 * m + (1 - beta2) * g
+        return x - rate * sign
+
+    return step
+
+
+def twin(optimizer):
+    """Return the plain NumPy step of an optimizer of the library."""
+    rules = (sgd, adagrad, rmsprop, adadelta, adam, nadam, lion)
+    (rule,) = (r for r in rules if r.__name__ == type(optimizer).__name__.lower())
+    return rule(**optimizer.get_params())

@@ -1,0 +1,35 @@
+"""scikit-learn's own checks of an estimator, all of them, with no exceptions."""
+
+import warnings
+
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
+
+from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge
+
+MODELS = (SGDLinearRegressor, SGDRidge, SGDLogistic)
+SETTINGS = (
+    {},
+    {"learning_rate": 0.05, "momentum": 0.9},
+    {"optimizer": "adam"},
+)
+
+
+@parametrize_with_checks([Model(**setting) for Model in MODELS for setting in SETTINGS])
+def test_sklearn_check(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+@pytest.mark.parametrize("Model", MODELS)
+def test_every_check_passes(Model, setting):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        results = check_estimator(Model(**setting), on_skip=None, on_fail=None)
+    bad = [(r["check_name"], r["status"]) for r in results if r["status"] != "passed"]
+    assert not bad
+    assert len(results) > 40
+    if not setting:
+        unconverged = [w for w in caught if issubclass(w.category, ConvergenceWarning)]
+        assert not unconverged

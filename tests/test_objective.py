@@ -1,0 +1,324 @@
+"""f and its gradient against NumPy, for every loss and every way to store the data."""
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from oracle import LOSSES, ROUNDING, STORAGES, assert_equal, draw
+from sgd_estimators._kernels.objective import Objective
+from sgd_estimators._kernels.rows import as_rows
+
+each_loss = pytest.mark.parametrize("loss", LOSSES)
+each_storage = pytest.mark.parametrize("storage", STORAGES)
+each_intercept = pytest.mark.parametrize("fit_intercept", [True, False])
+deterministic = settings(
+    derandomize=True, deadline=None, database=None, max_examples=100
+)
+
+
+@each_loss
+@each_storage
+@each_intercept
+def test_equals_the_formula(loss, storage, fit_intercept):
+    p = draw(loss, fit_intercept=fit_intercept)
+    f = p.kernel(storage)
+    assert_equal(f.value_and_gradient(p.W), p.value_and_gradient(p.W))
+    for batch in (p.active[:1], p.active[5:16], p.active[::-2]):
+        want = p.value_and_gradient(p.W, batch)
+        assert_equal(f.value_and_gradient(p.W, batch), want)
+
+
+@deterministic
+@given(
+    st.sampled_from(list(LOSSES)),
+    st.integers(1, 60),
+    st.integers(0, 130),
+    st.tuples(st.booleans(), st.booleans(), st.booleans()),
+    st.integers(0, 2**32),
+)
+def test_every_storage_equals_the_formula(loss, n, d, options, seed):
+    p = draw(loss, n, d, *options, seed)
+    want = p.value_and_gradient(p.W)
+    for storage in STORAGES:
+        assert_equal(p.kernel(storage).value_and_gradient(p.W), want)
+
+
+@each_storage
+def test_every_width(storage):
+    for d in range(131):
+        p = draw("squared x 3", n=8 + d % 9, d=d)
+        want = p.value_and_gradient(p.W)
+        assert_equal(p.kernel(storage).value_and_gradient(p.W), want)
+
+
+@each_storage
+@pytest.mark.parametrize(("n", "d"), [(9001, 3), (9001, 0), (40, 3001)])
+def test_more_rows_than_fit_in_a_buffer(storage, n, d):
+    p = draw("softmax x 4", n=n, d=d)
+    f = p.kernel(storage)
+    assert_equal(f.value_and_gradient(p.W), p.value_and_gradient(p.W))
+
+
+@each_storage
+def test_no_entry_but_zero(storage):
+    p = replace(draw("logistic"), X=np.zeros((43, 7)))
+    f = p.kernel(storage)
+    assert_equal(f.value_and_gradient(p.W), p.value_and_gradient(p.W))
+
+
+@each_loss
+def test_gradient_is_the_slope_of_the_value(loss):
+    p = draw(loss)
+    f = p.kernel()
+    gradient = f.value_and_gradient(p.W)[1]
+    slope = np.empty_like(p.W)
+    step = 1e-5  # h^2 and eps/h are both below 1e-9
+    for at in np.ndindex(p.W.shape):
+        h = np.zeros_like(p.W)
+        h[at] = step
+        higher, lower = (f.value_and_gradient(W)[0] for W in (p.W + h, p.W - h))
+        slope[at] = (higher - lower) / (2 * step)
+    assert_allclose(gradient, slope, rtol=0, atol=1e-8)
+
+
+@each_loss
+@pytest.mark.parametrize("score", [-1e3, -40.0, 0.0, 40.0, 1e3])
+def test_no_overflow_at_large_scores(loss, score):
+    p = draw(loss, d=0, weighted=False)
+    W = np.zeros_like(p.W)
+    W[-1] = score
+    assert_equal(p.kernel().value_and_gradient(W), p.value_and_gradient(W))
+
+
+@pytest.mark.parametrize("storage", ["dense f64", "csr f64 i32"])
+def test_a_large_mean_costs_its_digits_only(storage):
+    p = draw("squared")
+    p.X[:, 0] += 1e6
+    p.mean[0] = 1e6
+    f = p.kernel(storage)
+    # The centre is taken off a sum: 1e6 times the rounding of numbers of order 10.
+    assert_equal(f.value_and_gradient(p.W), p.value_and_gradient(p.W), 1e-8)
+
+
+def frozen(X):
+    for part in (X.data, X.indices, X.indptr) if hasattr(X, "indptr") else (X,):
+        part.flags.writeable = False
+    return X
+
+
+@each_storage
+def test_arrays_may_be_read_only(storage):
+    p = draw("logistic")
+    want = p.kernel(storage).value_and_gradient(p.W)
+    parts = (p.X, p.y, p.W, p.weight, p.active, p.mean, p.scale)
+    X, y, W, weight, active, mean, scale = (frozen(part.copy()) for part in parts)
+    rows = as_rows(frozen(STORAGES[storage](X.copy())), True)
+    f = Objective(rows, LOSSES["logistic"][0], y, p.alpha, weight, active)
+    f.set_metric(mean, scale)
+    assert_equal(f.value_and_gradient(W), want, 0)
+    assert_equal(f.value_and_gradient(W, active), want, 0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_memory_map(tmp_path, dtype):
+    p = draw("squared", weighted=False, subset=False)
+    np.save(tmp_path / "X.npy", p.X.astype(dtype))
+    rows = as_rows(np.load(tmp_path / "X.npy", mmap_mode="r"), True)
+    f = Objective(rows, LOSSES["squared"][0], p.y, p.alpha)
+    f.set_metric(p.mean, p.scale)
+    assert isinstance(rows.X, np.memmap)  # not copied
+    assert_equal(f.value_and_gradient(p.W), p.value_and_gradient(p.W))
+
+
+@each_loss
+@each_storage
+def test_weights_are_repetitions(loss, storage):
+    p = draw(loss, subset=False)
+    times = np.random.default_rng(1).integers(1, 5, len(p.X))
+    again = np.repeat(np.arange(len(p.X)), times)
+    weighed = replace(p, weight=times.astype(np.float64))
+    repeated = replace(p, X=p.X[again], y=p.y[again], weight=None)
+    assert_equal(
+        weighed.kernel(storage).value_and_gradient(p.W),
+        repeated.kernel(storage).value_and_gradient(p.W),
+    )
+
+
+@each_loss
+@each_storage
+def test_active_rows_are_the_sub_matrix(loss, storage):
+    p = draw(loss)
+    keep = p.active
+    part = replace(p, X=p.X[keep], y=p.y[keep], weight=p.weight[keep], active=None)
+    f, g = p.kernel(storage), part.kernel(storage)
+    assert_equal(f.value_and_gradient(p.W), g.value_and_gradient(p.W))
+    assert (f.n_active, f.n_params) == (g.n_active, g.n_params)
+    assert_allclose(f.total_weight, g.total_weight, rtol=ROUNDING)
+    assert_array_equal(f.indices, keep)
+    assert_array_equal(g.indices, np.arange(len(keep)))
+
+
+@each_loss
+@each_storage
+@pytest.mark.parametrize("size", [1, 4, 10])
+def test_batches_average_to_the_whole(loss, storage, size):
+    p = draw(loss)
+    f = p.kernel(storage)
+    order = np.random.default_rng(1).permutation(p.active)
+    batches = np.split(order, range(size, len(order), size))
+    parts = [f.value_and_gradient(p.W, batch) for batch in batches]
+    shares = [len(batch) / len(order) for batch in batches]
+    mean = [
+        sum(s * part for s, part in zip(shares, kind, strict=True))
+        for kind in zip(*parts, strict=True)
+    ]
+    assert_equal(mean, f.value_and_gradient(p.W))
+
+
+@each_loss
+@each_storage
+@each_intercept
+def test_the_metric_changes_no_value(loss, storage, fit_intercept):
+    p = draw(loss, fit_intercept=fit_intercept)
+    mean = p.mean * fit_intercept  # only an intercept can take a centre up
+    f = p.kernel(storage)
+    f.set_metric(mean, p.scale)
+    coef, intercept = f.rows.to_user(p.W)
+    assert_allclose(f.rows.from_user(coef, intercept), p.W, rtol=0, atol=ROUNDING)
+    seen = replace(p, mean=mean).seen()
+    scores = p.X @ coef.T + intercept
+    assert_allclose(scores, seen @ p.W.T, rtol=0, atol=ROUNDING)
+
+    value, gradient = f.value_and_gradient(p.W)
+    f.set_metric(np.zeros_like(mean), np.ones_like(mean))
+    plain = f.rows.from_user(coef, intercept)
+    plain_value, plain_gradient = f.value_and_gradient(plain)
+    assert_allclose(value, plain_value, rtol=ROUNDING)
+    slope = plain_gradient[:, : p.X.shape[1]]
+    if fit_intercept:
+        slope = slope - plain_gradient[:, -1:] * mean
+        assert_allclose(gradient[:, -1], plain_gradient[:, -1], rtol=0, atol=ROUNDING)
+    assert_allclose(gradient[:, : slope.shape[1]], slope / p.scale, rtol=0, atol=1e-11)
+
+
+@each_loss
+def test_value_is_losses_and_penalty(loss):
+    p = draw(loss)
+    f = p.kernel()
+    value = f.value_and_gradient(p.W)[0]
+    penalty = np.zeros_like(p.W)
+    penalty[:, :-1] = p.alpha[:, None] / p.scale**2
+    assert_allclose(f.penalty, penalty, rtol=ROUNDING)
+    assert_allclose(f.losses.sum() + 0.5 * np.sum(penalty * p.W**2), value, rtol=1e-12)
+    if loss == "squared x 3":
+        for k, own in enumerate(f.losses):
+            y, W = p.y[:, k : k + 1].copy(), p.W[k : k + 1]
+            alone = replace(p, loss="squared", y=y, alpha=np.zeros(1))
+            assert_allclose(own, alone.value_and_gradient(W)[0], rtol=ROUNDING)
+
+
+@each_loss
+@pytest.mark.parametrize("weighted", [True, False])
+def test_best_intercept(loss, weighted):
+    p = draw(loss, d=0, weighted=weighted, subset=False)
+    f = p.kernel()
+    W = f.loss.intercept(p.y, p.weight)[:, None]
+    assert_allclose(f.value_and_gradient(W)[1], 0, rtol=0, atol=ROUNDING)
+
+
+@each_loss
+def test_curvature_bounds_the_change_of_slope(loss):
+    p = draw(loss, n=1, d=0, weighted=False)
+    f = p.kernel()
+    rng = np.random.default_rng(1)
+    ratios = []
+    for size in np.geomspace(1e-3, 10, 200):
+        z = rng.standard_normal(p.W.shape) * size
+        h = rng.standard_normal(p.W.shape) * size
+        change = f.value_and_gradient(z + h)[1] - f.value_and_gradient(z)[1]
+        ratios.append(np.linalg.norm(change) / np.linalg.norm(h))
+    assert 0.4 * f.loss.curvature < max(ratios) <= f.loss.curvature * (1 + 1e-9)
+
+
+@each_loss
+def test_losses_pickle(loss):
+    p = draw(loss)
+    f = p.kernel()
+    twin = pickle.loads(pickle.dumps(f.loss))
+    g = Objective(f.rows, twin, p.y, p.alpha, p.weight, p.active)
+    assert_equal(g.value_and_gradient(p.W), f.value_and_gradient(p.W), 0)
+
+
+# What a pass with NumPy is made for: (n, d) in one block and in several.
+SHAPES = pytest.mark.parametrize(("n", "d"), [(43, 7), (500, 600), (12, 0)])
+ROWS = {
+    "all": lambda n: range(n),
+    "some": lambda n: np.flatnonzero(np.arange(n) % 3),
+    "neighbours": lambda n: np.arange(2, n - 2),
+    "in any order": lambda n: np.array([0, n - 1, 2]),
+    "one": lambda n: np.array([n - 1]),
+}
+
+
+@SHAPES
+@each_storage
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("which", ROWS)
+def test_moments_norm_and_gram(n, d, storage, weighted, which):
+    p = draw("squared", n, d, weighted=weighted)
+    rows = as_rows(STORAGES[storage](p.X), True)
+    index = ROWS[which](n)
+    X = p.X[index]
+    s = np.ones(len(X)) if p.weight is None else p.weight[index]
+    centre = np.zeros(d) if storage.startswith("csr") else np.average(X, 0, s)
+    mean, square = rows.moments(index, p.weight)
+    assert_allclose(mean, centre, rtol=0, atol=ROUNDING)
+    assert_allclose(square, np.average((X - centre) ** 2, 0, s), rtol=0, atol=ROUNDING)
+
+    rows.set_metric(centre, p.scale)
+    seen = np.hstack([(X - centre) / p.scale, np.ones((len(X), 1))])
+    norms = s * np.sum(seen[:, :d] ** 2, axis=1)
+    assert_allclose(rows.largest_norm(index, p.weight), norms.max(), rtol=ROUNDING)
+    want = (seen.T * s) @ seen
+    assert_allclose(rows.gram(index, p.weight), want, rtol=0, atol=ROUNDING * len(X))
+
+
+@each_storage
+def test_gram_without_intercept(storage):
+    p = draw("squared", fit_intercept=False)
+    rows = as_rows(STORAGES[storage](p.X), False)
+    assert_allclose(rows.gram(range(43), None), p.X.T @ p.X, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("weighted", [True, False])
+def test_moments_of_a_column_far_from_zero(dtype, weighted):
+    p = draw("squared", n=5000, d=4, weighted=weighted)
+    X = p.X.astype(dtype)
+    X[:, 1] += 1e6
+    X[5:, 3] += 1e6  # the first rows are far from the mean
+    X = np.ascontiguousarray(X[::-1])
+    mean, square = as_rows(X, True).moments(range(5000), p.weight)
+    X = X.astype(np.longdouble)
+    want = np.average(X, 0, p.weight)
+    assert_allclose(mean, want, rtol=1e-14)
+    want = np.average((X - want) ** 2, 0, p.weight)
+    assert_allclose(square, want, rtol=1e-13)
+
+
+@pytest.mark.parametrize("storage", ["dense f64", "dense f32"])
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("value", [0.0, 0.1, -1e6 / 3, 1e-300, 1e12 / 7])
+def test_moments_of_a_constant_column(storage, weighted, value):
+    p = draw("squared", n=999, d=2, weighted=weighted)
+    p.X[:, 0] = value
+    X = STORAGES[storage](p.X)
+    mean, square = as_rows(X, True).moments(range(999), p.weight)
+    rounding = 4 * np.finfo(np.float64).eps * abs(X[0, 0].astype(np.float64))
+    assert abs(mean[0] - X[0, 0]) <= rounding
+    assert square[0] <= rounding**2

@@ -1,0 +1,148 @@
+"""The order of an epoch: each row once, at random, in runs, evenly over the file."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from scipy import stats
+
+from sgd_estimators._kernels.order import Order
+
+each_split = pytest.mark.parametrize("n_segments", [1, 32])
+each_run = pytest.mark.parametrize("run_length", [1, 2, 4, 16, 256])
+
+
+def deal(order, size):
+    """Return the batches that are left of the epoch."""
+    taken = []
+    while len(batch := order.take(size)):
+        taken.append(batch)
+    return taken
+
+
+def epoch(order, size, seed=0, number=0):
+    """Return the batches of a shuffled epoch."""
+    order.shuffle(seed, number, size)
+    return deal(order, size)
+
+
+def bounds(n, n_segments):
+    """Return where the segments of the file begin and end."""
+    return np.linspace(0, n, min(n, n_segments) + 1).astype(int)
+
+
+@each_split
+@each_run
+def test_every_row_once(n_segments, run_length):
+    for n in [*range(1, 201), 1000, 4095, 4096, 4097, 10007]:
+        order = Order(n, None, n_segments, run_length)
+        for size in (1 + n % 7, 64, n, n + 1):
+            taken = epoch(order, size)
+            assert [len(batch) for batch in taken[:-1]] == [size] * (len(taken) - 1)
+            assert 1 <= len(taken[-1]) <= size
+            assert_array_equal(np.sort(np.concatenate(taken)), np.arange(n))
+            assert len(order.take(size)) == 0
+
+
+@each_split
+@each_run
+@pytest.mark.parametrize("n", [1, 33, 700, 5000])
+def test_active_rows(n, n_segments, run_length):
+    active = np.flatnonzero(np.random.default_rng(0).random(2 * n) < 0.5)
+    active.flags.writeable = False
+    n = len(active)
+    some = epoch(Order(n, active, n_segments, run_length), 64)
+    everyone = epoch(Order(n, None, n_segments, run_length), 64)
+    assert_array_equal(np.concatenate(some), active[np.concatenate(everyone)])
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 5000])
+@pytest.mark.parametrize("n", [1, 10, 5000])
+def test_unshuffled_is_the_order_of_the_file(n, size):
+    assert_array_equal(np.concatenate(deal(Order(n), size)), np.arange(n))
+    active = np.arange(n)[::-1].copy()
+    assert_array_equal(np.concatenate(deal(Order(n, active), size)), active)
+
+
+@each_split
+@each_run
+@pytest.mark.parametrize("size", [1, 32, 100, 999])
+def test_belongs_to_seed_and_epoch(n_segments, run_length, size):
+    def rows(order, seed, number):
+        return np.concatenate(epoch(order, size, seed, number))
+
+    order = Order(6000, None, n_segments, run_length)
+    fresh = Order(6000, None, n_segments, run_length)
+    first = rows(fresh, 3, 1)
+    assert np.any(rows(order, 3, 2) != first)
+    assert np.any(rows(order, 4, 1) != first)
+    epoch(order, 4500)
+    order.shuffle(3, 0, 64)
+    order.take(1000)  # whatever came before
+    assert_array_equal(rows(order, 3, 1), first)
+    order.restart(size)
+    assert_array_equal(np.concatenate(deal(order, size)), first)
+
+
+@each_run
+@pytest.mark.parametrize("each", [1, 2, 3, 8, 50])
+def test_a_batch_takes_its_rows_evenly(run_length, each):
+    n = 32 * 600  # the same number in each segment
+    taken = epoch(Order(n, None, 32, run_length), 32 * each)
+    for batch in taken:
+        counts = np.bincount(batch // 600, minlength=32)
+        assert_array_equal(counts, len(batch) // 32)
+
+
+@pytest.mark.parametrize("size", [33, 100, 1000])
+def test_other_batches_are_nearly_even(size):
+    n = 20011
+    *taken, _, _ = epoch(Order(n, None, 32, 4), size)  # the last take what is left
+    for batch in taken:
+        counts = np.histogram(batch, bounds(n, 32))[0]
+        assert counts.max() - counts.min() <= size // 32
+
+
+@each_split
+@each_run
+@pytest.mark.parametrize("n", [5, 100, 20011])
+@pytest.mark.parametrize("size", [1, 100])
+def test_runs_are_neighbours(n, n_segments, run_length, size):
+    rows = np.concatenate(epoch(Order(n, None, n_segments, run_length), size))
+    edges = bounds(n, n_segments)
+    for begin, end in pairwise(edges):
+        own = rows[(begin <= rows) & (rows < end)]
+        step = np.diff(own) % (end - begin)  # the end is the beginning's neighbour
+        inside = np.arange(1, len(own)) % run_length > 0
+        assert_array_equal(step[inside], 1)
+
+
+def p_value(seen, n):
+    """Return the chi-square test's, of each of n outcomes being as likely."""
+    return stats.chisquare(np.bincount(seen, minlength=n)).pvalue
+
+
+# One segment and several; runs that divide the segment and that do not.
+@pytest.mark.parametrize(
+    ("n", "n_segments", "run_length"),
+    [(30, 1, 1), (30, 1, 4), (30, 1, 16), (30, 1, 256), (96, 32, 1), (96, 32, 2)],
+)
+@pytest.mark.parametrize("place", [0, 1, -1])
+def test_every_row_is_as_likely_at_a_place(n, n_segments, run_length, place):
+    order = Order(n, None, n_segments, run_length)
+    seen = []
+    for number in range(1500):
+        order.shuffle(0, number, n)
+        seen.append(order.take(n)[place])
+    assert p_value(seen, n) > 1e-3  # the seed is fixed
+
+
+def test_plain_shuffle_draws_pairs_uniformly():
+    order = Order(5, None, 1, 1)
+    seen = []
+    for number in range(2000):
+        order.shuffle(0, number, 5)
+        first, second = order.take(2)
+        seen.append(4 * first + second - (second > first))
+    assert p_value(seen, 20) > 1e-3
