@@ -86,7 +86,8 @@ def smoothness(f: Objective, batch: int, seed: int) -> Smoothness:
     share = (n - batch) / (batch * max(1, n - 1))
 
     g = f.value_and_gradient(start(f))[1]
-    sign = np.sign(g)
+    # The sign of a gradient that is only rounding would be noise.
+    sign = np.where(np.abs(g) > 1e-10 * np.abs(g).max(initial=0.0), np.sign(g), 0.0)
     bend = sum(
         curvature * float(np.sum(s * quadratic.value_and_gradient(s[None], sample)[1]))
         for s in sign

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from ._base import LinearSGD
 from ._docs import shared
@@ -285,8 +285,7 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
 
     def _encode(self, y: Any, weight: Array | None, *, reset: bool) -> Array:
         check_classification_targets(y)
-        if np.ndim(y) != 1:
-            y = np.ravel(y)
+        y = column_or_1d(y, warn=True)
         counted = y if weight is None else y[weight > 0]
         if reset and not (self.warm_start and hasattr(self, "_run")):
             classes = np.unique(counted)

@@ -16,8 +16,16 @@ SETTINGS = (
 )
 
 
-@parametrize_with_checks([Model(**setting) for Model in MODELS for setting in SETTINGS])
-def test_sklearn_check(estimator, check):
+@parametrize_with_checks([Model() for Model in MODELS])
+def test_check_at_the_defaults(estimator, check):
+    check(estimator)  # a ConvergenceWarning is an error
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@parametrize_with_checks(
+    [Model(**setting) for Model in MODELS for setting in SETTINGS if setting]
+)
+def test_check(estimator, check):
     check(estimator)
 
 
