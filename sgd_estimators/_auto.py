@@ -55,8 +55,8 @@ def metric(f: Objective) -> tuple[Array, Array]:
 
 
 def batch_size(n: int) -> int:
-    """Return the rows a step takes: all of a few, else a small part, 4 to 256."""
-    return n if n <= SMALL else int(np.clip(1 << (n // 32).bit_length() - 1, 4, 256))
+    """Return the rows a step takes: all of a few, else about 1 in 64, 4 to 512."""
+    return n if n <= SMALL else int(np.clip(1 << (n // 64).bit_length() - 1, 4, 512))
 
 
 def smoothness(f: Objective, batch: int, seed: int) -> Smoothness:
@@ -158,10 +158,11 @@ class Auto(Schedule):
     """Raise the rate while the loss falls, cut it past the noise floor, begin again.
 
     After each epoch: if the mean loss fell by more than `threshold` of its whole fall
-    so far, the factor grows by a half at its highest value and by a fifth below it; if
-    not, it is halved. Under 3% of its highest value it returns there: noise has gone,
-    and directions of little curvature want large steps. The bold driver of Battiti
-    (1989) with the warm restarts of Loshchilov & Hutter (2017).
+    so far, the factor doubles at its highest value and grows by a fifth below it; if
+    not, it is halved. Under 1% of its highest value it returns, to nine tenths of where
+    it came from last: noise has gone, and directions of little curvature want large
+    steps. The bold driver of Battiti (1989) with the warm restarts of Loshchilov &
+    Hutter (2017).
 
     It never exceeds ``history["ceiling"]``: 1 for a rate that the user set.
     """
@@ -171,16 +172,18 @@ class Auto(Schedule):
     uses_history = True
 
     def _formula(self, t: Array, history: Mapping[str, Any] | None = None) -> Any:
-        if not history or len(history["loss"]) < 2:
+        if not history or not history["loss"]:
             return 1.0
-        losses, factors = history["loss"], history["factor"]
-        before, now = losses[-2:]
-        highest = max(factors)
+        before, now = [history["start"], *history["loss"][-2:]][-2:]
+        factors = np.array(history["factor"])
+        last, highest = factors[-1], factors.max()
+        returns = np.count_nonzero(factors[1:] > 10 * factors[:-1])
+        top = highest * 0.9**returns
         fallen = max(history["start"] - min(before, now), 0.0)
-        if before - now > self.threshold * fallen:
-            factor = factors[-1] * (1.5 if factors[-1] == highest else 1.2)
+        if before - now <= self.threshold * fallen:
+            factor = last / 2
+        elif last == highest:
+            factor = 2 * last
         else:
-            factor = factors[-1] / 2
-        if factor < 0.03 * highest:
-            factor = highest
-        return min(factor, history["ceiling"])
+            factor = min(1.2 * last, top)
+        return min(factor if factor >= 0.01 * highest else top, history["ceiling"])

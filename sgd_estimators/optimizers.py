@@ -104,7 +104,7 @@ class AdaGrad(Optimizer):
     True
     """
 
-    _sign_share = 2.0
+    _sign_share = 6.0
 
     def __init__(self, eps: float = 1e-10) -> None:
         self.eps = eps
@@ -374,7 +374,7 @@ class Lion(Optimizer):
     True
     """
 
-    _sign_share = 0.1
+    _sign_share = 0.05
 
     def __init__(self, beta1: float = 0.9, beta2: float = 0.99) -> None:
         self.beta1 = beta1
