@@ -1,7 +1,7 @@
 """Linear models for scikit-learn, trained by stochastic gradient descent."""
 
 from ._exceptions import DivergenceWarning
-from ._minimize import minimize
+from ._minimize import minimize, objective
 from .estimators import SGDLinearRegressor, SGDLogistic, SGDRidge
 
 __version__ = "0.1.0.dev0"
@@ -12,4 +12,5 @@ __all__ = [
     "SGDLogistic",
     "SGDRidge",
     "minimize",
+    "objective",
 ]

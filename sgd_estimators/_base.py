@@ -16,16 +16,17 @@ from . import _auto
 from ._kernels.losses import Loss
 from ._kernels.objective import Objective
 from ._kernels.rows import as_rows
-from ._minimize import Outcome, Plan, Record, Run, minimize
 from ._params import (
     as_callbacks,
     canonical,
     check_shared,
     check_weight,
     fingerprint,
+    n_threads,
     resolve_optimizer,
     resolve_schedule,
 )
+from ._run import Outcome, Plan, Record, Run, go_on
 
 Array = NDArray[np.float64]
 
@@ -149,7 +150,7 @@ class LinearSGD(BaseEstimator):
         plan = self._plan(f, run, streaming=False)
         if validation is not None:
             plan.score = self._scorer(f, validation)
-        return self._finish(f, minimize(f, run, plan, self.max_iter))
+        return self._finish(f, go_on(f, run, plan, self.max_iter))
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
         """Make one epoch over these rows."""
@@ -164,7 +165,7 @@ class LinearSGD(BaseEstimator):
         f = self._objective(X, y, weight, active)
         run = self._new_run(f, None) if first else self._resumed(f, streaming=True)
         plan = self._plan(f, run, streaming=True)
-        return self._finish(f, minimize(f, run, plan, 1))
+        return self._finish(f, go_on(f, run, plan, 1))
 
     def _validate(
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool
@@ -196,6 +197,7 @@ class LinearSGD(BaseEstimator):
             total = weight.sum() if active is None else weight[active].sum()
         alpha = self._penalty(float(total), n_outputs)
         f = Objective(rows, loss, y, alpha, weight, active)
+        f.n_jobs = n_threads(self.n_jobs)
         if self.preconditioner is not None:
             f.set_metric(*_auto.metric(f))
         return f

@@ -56,7 +56,8 @@ warm_start : bool, default=False
 random_state : int, RandomState instance or None, default=None
     The seed of the order, drawn once a run.
 n_jobs : int, default=None
-    Threads of full evaluations of f; None or -1: all that the process may use. The
+    Threads of full evaluations of f; None: all that the process may use (affinity,
+    ``OMP_NUM_THREADS``, one in a joblib worker), -1: all, -2: all but one, ... The
     result does not depend on it.
 verbose : int, default=0
     1 prints a line every 10 epochs, 10 every epoch.

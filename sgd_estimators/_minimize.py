@@ -1,440 +1,188 @@
-"""The run: epochs, the order of the rows, stopping, and what is written down."""
+"""The method without an estimator around it: an objective, and its minimiser."""
 
-import math
-import time
-import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_array, check_random_state
 
 from . import _auto
-from ._certificates import Certificate
-from ._exceptions import DivergenceWarning
-from ._kernels.epoch import run_epoch
+from ._kernels.losses import Logistic, Loss, Softmax, Squared
 from ._kernels.objective import Objective
-from ._kernels.steps import AveragedStep, Step, as_step
-from ._optimizer import Optimizer
-from ._schedule import Schedule
+from ._kernels.rows import as_rows
+from ._params import canonical, check_weight, choice, integer, real, resolve_schedule
+from ._run import Outcome, Plan, Run, go_on
+from .optimizers import get_optimizer
 
 Array = NDArray[np.float64]
-Record = dict[str, float]
 
-LOOK = 8  # epochs at least between evaluations at new lows of the mean loss
-FIELDS = ("loss", "rate", "seconds", "objective", "gap", "score")
+LOSSES = ("squared", "logistic", "softmax")
 
 
-@dataclass
-class Plan:
-    """What a run is told to do."""
+def objective(
+    X: ArrayLike | sp.csr_matrix,
+    y: ArrayLike,
+    loss: str = "squared",
+    *,
+    penalty: float = 0.0,
+    sample_weight: ArrayLike | None = None,
+    fit_intercept: bool = True,
+    preconditioner: str | None = None,
+) -> Objective:
+    """Return f(W) = 1/S sum_i s_i l(y_i, W x_i + b) + penalty/2 ||W||^2.
 
-    optimizer: Optimizer
-    learning_rate: float | None = None  # None: automatic
-    schedule: Schedule | Callable[..., Any] | str = "auto"
-    average: int | str | None = None  # the epoch to average from, or "tail"
-    shuffle: bool = True
-    tol: float = 1e-6
-    n_iter_no_change: int = 5
-    early_stopping: bool = False
-    callback: Callable[[Array, int, Record], bool] | None = None
-    streaming: bool = False  # one epoch over rows that will not come again
-    score: Callable[[Array], float] | None = None
+    Parameters
+    ----------
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Real targets; {0, 1} for the logistic loss, 0 to K - 1 for softmax.
+    loss : {"squared", "logistic", "softmax"}, default="squared"
+    penalty : float, default=0.0
+        lambda >= 0, in the units of the data; b is not penalised.
+    sample_weight : array-like of shape (n_samples,), default=None
+        s >= 0; a row of weight 0 is left out.
+    fit_intercept : bool, default=True
+        Whether W has a last column b.
+    preconditioner : "diagonal" or None, default=None
+        "diagonal": W belongs to columns that are centred and scaled; see
+        ``f.rows.to_user(W)``.
 
+    Returns
+    -------
+    Objective
+        ``f.value_and_gradient(W)`` is f and its gradient at W of shape
+        ``(n_outputs, n_features + fit_intercept)``.
 
-@dataclass
-class Run:
-    """The state of a run: all that going on as if it had not stopped needs."""
+    Raises
+    ------
+    ValueError, TypeError
+        For bad data or arguments.
 
-    W: Array
-    metric: tuple[Array, Array]
-    seed: int
-    batch_size: int
-    step: Step | None = None
-    rate: float = math.nan
-    floor: float = math.nan  # f at W = 0 and the best constant
-    begun: float = math.nan  # f at the first iterate
-    run_length: int = _auto.LONGEST_RUN
-    epoch: int = 0
-    t: int = 0
-    ceiling: float = math.inf  # of the automatic schedule's factor
-    best: tuple[float, Array] | None = None
-    best_score: tuple[float, Array] | None = None
-    stalled: int = 0  # epochs without a gain
-    looked: int = 0  # the epoch of the last evaluation
-    lowest: float = math.inf  # mean loss of an epoch
-    losses: list[float] = field(default_factory=list)
-    factors: list[float] = field(default_factory=list)
-    mark: tuple[Any, ...] | None = None  # of the function
-    history: dict[str, list[float]] = field(
-        default_factory=lambda: {name: [] for name in FIELDS}
+    Examples
+    --------
+    >>> from sgd_estimators import objective
+    >>> f = objective([[0.0], [1.0]], [0.0, 2.0], fit_intercept=False)
+    >>> value, gradient = f.value_and_gradient([[1.0]])
+    >>> float(value), gradient
+    (0.25, array([[-0.5]]))
+    """
+    choice("loss", loss, f"one of {LOSSES}", loss in LOSSES)
+    real("penalty", penalty, 0, open_=False)
+    choice(
+        "preconditioner",
+        preconditioner,
+        '"diagonal" or None',
+        preconditioner in (None, "diagonal"),
     )
-
-    def forget(self) -> None:
-        """Drop what belongs to the data: floors, bests, counters; keep the iterate."""
-        self.floor = self.begun = math.nan
-        self.best = self.best_score = None
-        self.stalled, self.lowest = 0, math.inf
-
-    def restart(self, batch_size: int) -> None:
-        """Drop what belongs to the optimizer and the schedule; keep the iterate."""
-        self.forget()
-        self.step, self.rate, self.ceiling = None, math.nan, math.inf
-        self.batch_size = batch_size
-        self.losses, self.factors = [], []
-
-    def recognise(self, f: Objective) -> None:
-        """Forget the bests if f is not the function of the call before."""
-        value, G = f.value_and_gradient(_auto.start(f))
-        mark = float(value), float(np.abs(G).sum()), tuple(f.alpha), f.n_active
-        if self.mark is not None and mark != self.mark:
-            self.forget()
-        self.mark = mark
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Drop a step that cannot be copied (a closure's): going on restarts it."""
-        state = self.__dict__.copy()
-        try:
-            if self.step is not None:
-                self.step.__reduce__()
-        except TypeError:
-            state["step"] = None
-        return state
+    X = canonical(
+        check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C")
+    )
+    Y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+    Y = np.ascontiguousarray(Y.reshape(len(Y), -1))
+    if len(Y) != X.shape[0]:
+        raise ValueError(f"y must have {X.shape[0]} rows, as X has, got {len(Y)}")
+    kind: Loss = Squared() if loss == "squared" else Logistic()
+    if loss != "squared":
+        labels = np.unique(Y)
+        K = 2 if loss == "logistic" else int(labels[-1]) + 1
+        valid = Y.shape[1] == 1 and np.array_equal(labels, np.arange(K))
+        choice("y", labels, f"the classes 0 to {max(K - 1, 1)}, all present", valid)
+        kind = kind if loss == "logistic" else Softmax(K)
+    weight = check_weight(sample_weight, X.shape[0])
+    active = None if weight is None or weight.all() else np.flatnonzero(weight)
+    n_outputs = getattr(kind, "n_classes", Y.shape[1])
+    rows = as_rows(X, bool(fit_intercept))
+    f = Objective(rows, kind, Y, np.full(n_outputs, float(penalty)), weight, active)
+    if preconditioner is not None:
+        f.set_metric(*_auto.metric(f))
+    return f
 
 
-@dataclass
-class Outcome:
-    """Where a call of `minimize` ended."""
-
-    W: Array
-    run: Run
-    objective: float
-    gap: float
-    certificate: str
-    converged: bool
-    stop_reason: str
-    n_iter: int
-    history: dict[str, Array]
-    optimizer: Optimizer
-
-
-def minimize(f: Objective, run: Run, plan: Plan, max_iter: int) -> Outcome:
-    """Minimise f by W <- step(W, grad f_B(W), rate_t), for at most `max_iter` epochs.
+def minimize(
+    f: Objective,
+    W: ArrayLike | None = None,
+    optimizer: Any = "sgd",
+    *,
+    learning_rate: float | str = "auto",
+    schedule: Any = "auto",
+    batch_size: int | str = "auto",
+    max_iter: int = 100,
+    tol: float = 1e-6,
+    n_iter_no_change: int = 5,
+    shuffle: bool = True,
+    random_state: Any = None,
+    callback: Callable[[Array, int, dict[str, float]], bool] | None = None,
+) -> Outcome:
+    """Minimise f by W <- step(W, grad f_B(W), rate_t) over random mini-batches B.
 
     Parameters
     ----------
     f : Objective
-        The function, in the metric ``run.metric``.
-    run : Run
-        Where to begin; it is changed, and goes on where it stopped.
-    plan : Plan
-        Optimizer, schedule, rate, batch size and the rules of stopping.
-    max_iter : int
-        Epochs of this call.
+        See `objective`.
+    W : array-like of shape (n_outputs, n_columns), default=None
+        Where to start; None: 0, with the best constants as intercepts.
+    optimizer : str, Optimizer or subclass of Optimizer, default="sgd"
+    learning_rate : float or "auto", default="auto"
+    schedule : str, Schedule or callable, default="auto"
+    batch_size : int, "full" or "auto", default="auto"
+    max_iter : int, default=100
+        Epochs.
+    tol : float, default=1e-6
+        The certified accuracy, as in the estimators.
+    n_iter_no_change : int, default=5
+    shuffle : bool, default=True
+    random_state : int, RandomState instance or None, default=None
+    callback : callable ``(W, epoch, record)``, default=None
+        Called after every epoch; True stops.
 
     Returns
     -------
     Outcome
+        With ``W``, ``objective``, ``gap``, ``certificate``, ``converged``,
+        ``stop_reason``, ``n_iter`` and ``history``; see the estimators' attributes.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For bad arguments.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sgd_estimators import minimize, objective
+    >>> x = np.linspace(0, 1, 50)
+    >>> f = objective(x[:, None], 3 * x - 1)
+    >>> end = minimize(f, optimizer="sgd", max_iter=500, random_state=0)
+    >>> end.W.round(2)
+    array([[ 3., -1.]])
     """
-    epochs = Epochs(f, run, plan)
-    reason, done = "max_iter", 0
-    try:
-        while done < max_iter:
-            epochs.advance()
-            done += 1
-            if stop := epochs.verdict():
-                reason = stop
-                break
-    except KeyboardInterrupt:
-        reason = "interrupted"
-    return epochs.outcome(reason, done)
-
-
-class Epochs:
-    """One call of `minimize`: the loop's body and the rules of stopping."""
-
-    def __init__(self, f: Objective, run: Run, plan: Plan) -> None:
-        self.f, self.run, self.plan = f, run, plan
-        self.certificate = Certificate(f)
-        self.schedule: Any = _auto.Auto() if plan.schedule == "auto" else plan.schedule
-        self.small = _auto.fits_cache(f)
-        self.n_batches = -(-f.n_active // run.batch_size)
-        self.evaluated: tuple[int, float, Array, Array, str] | None = None
-        self._begin()
-
-    def _begin(self) -> None:
-        """Prepare a run that has not begun, or that lost its step."""
-        run, f = self.run, self.f
-        if run.mark is None:
-            run.recognise(f)
-        if math.isnan(run.floor) or self.plan.streaming:
-            start = _auto.start(f)
-            run.floor = self._value(start)
-            run.begun = run.floor if np.array_equal(run.W, start) else self._value(run.W)
-        if run.step is None:
-            run.step = self._new_step()
-        if math.isnan(run.rate):
-            if self.plan.learning_rate is None:
-                smooth = _auto.smoothness(f, min(run.batch_size, f.n_active), run.seed)
-                run.rate = float(self.plan.optimizer.auto_rate(smooth))
-            else:
-                run.rate, run.ceiling = self.plan.learning_rate, 1.0
-        if isinstance(self.schedule, Schedule):
-            penalty = float(f.alpha.max(initial=0.0))
-            self.schedule = self.schedule.bind(run.rate, penalty)
-        self.order = _auto.order(f, self.plan.shuffle, run.run_length)
-
-    def _new_step(self) -> Step:
-        step = as_step(self.plan.optimizer.start(self.f.n_params))
-        average = self.plan.average
-        if average is None:
-            return step
-        return AveragedStep(step, 0 if average == "tail" else
-                            (int(average) - 1) * self.n_batches)
-
-    def _value(self, W: Array) -> float:
-        return float(self.f.value_and_gradient(W)[0])
-
-    @property
-    def solution(self) -> Array:
-        """The point to report: the iterate, or what the step makes of it."""
-        W = self.run.W
-        assert self.run.step is not None
-        return np.asarray(self.run.step.solution(W.reshape(-1))).reshape(W.shape)
-
-    def rates(self) -> Array:
-        """Return the rates of the next epoch's batches."""
-        run, t = self.run, np.arange(self.run.t, self.run.t + self.n_batches)
-        per_epoch = getattr(self.schedule, "per", "update") == "epoch"
-        history: Mapping[str, Any] = {
-            "loss": run.losses,
-            "factor": run.factors,
-            "start": run.floor,
-            "ceiling": run.ceiling,
-        }
-        if isinstance(self.schedule, Schedule):
-            factors = self.schedule(run.epoch if per_epoch else t, history)
-        else:
-            factors = self.schedule(t)
-        return run.rate * np.broadcast_to(factors, t.shape).astype(np.float64)
-
-    def advance(self) -> None:
-        """Visit the rows once: W <- step(W, grad f_B(W), rate) for every batch B."""
-        run, plan = self.run, self.plan
-        begun = time.perf_counter()
-        if plan.shuffle:
-            self._order_for_epoch()
-            self.order.shuffle(run.seed, run.epoch, run.batch_size)
-        else:
-            self.order.restart(run.batch_size)
-        if plan.average == "tail" and run.epoch and run.epoch & (run.epoch - 1) == 0:
-            assert isinstance(run.step, AveragedStep)
-            run.step = AveragedStep(run.step.inner)  # so it spans the last half at least
-        rates = self.rates()
-        with np.errstate(all="ignore"):
-            loss = run_epoch(self.f, run.step, run.W, self.order, run.batch_size, rates)
-        run.epoch += 1
-        run.t += self.n_batches
-        run.losses.append(loss)
-        run.factors.append(float(rates[-1]) / run.rate if run.rate else 1.0)
-        self._write(loss=loss, rate=float(rates[-1]), seconds=time.perf_counter() - begun)
-
-    def _order_for_epoch(self) -> None:
-        """Shorten the runs of neighbours, now and then, to what the noise at W allows."""
-        run = self.run
-        if run.epoch & (run.epoch - 1) == 0 and run.run_length > 1:
-            if not np.isfinite(run.W).all():
-                return
-            length = _auto.run_length(self.f, run.W, run.run_length, run.seed + run.epoch)
-            if length != run.run_length:
-                run.run_length = length
-                self.order = _auto.order(self.f, True, length)
-
-    def _write(self, **values: float) -> None:
-        for name in FIELDS:
-            self.run.history[name].append(values.get(name, math.nan))
-
-    def evaluate(self) -> float:
-        """Return f at the point to report, and note its value and certificate."""
-        run = self.run
-        W = self.solution
-        value, G = self.f.value_and_gradient(W)
-        if not math.isfinite(value):
-            return math.inf
-        gap, name = self.certificate.bound(W, value, G)
-        self.evaluated = run.epoch, float(value), W.copy(), gap, name
-        return float(value)
-
-    def certified(self, gap: Array, value: float) -> bool:
-        """Return whether gap <= tol (f0 - f + gap) + rounding, output by output."""
-        if not np.isfinite(gap).all():
-            return False
-        rounding = 1e-14 * abs(self.run.floor)
-        if len(gap) == 1:
-            fallen = np.array([self.run.floor - value])
-        else:
-            fallen = self._floors() - self._parts()
-        return bool(np.all(gap <= self.plan.tol * (fallen + gap) + rounding))
-
-    def _parts(self) -> Array:
-        """Return f output by output at the evaluated point."""
-        assert self.evaluated is not None
-        W = self.evaluated[2]
-        self.f.value_and_gradient(W)
-        return self.f.losses + 0.5 * np.sum(self.f.penalty * W * W, axis=1)
-
-    def _floors(self) -> Array:
-        self.f.value_and_gradient(_auto.start(self.f))
-        return self.f.losses
-
-    def verdict(self) -> str | None:
-        """Return why to stop after this epoch, or None."""
-        run, plan = self.run, self.plan
-        loss = run.losses[-1]
-        record = run.history
-        if self._diverging(loss):
-            return self._recover()
-        if plan.streaming:
-            return "max_iter"
-        run.stalled += 1
-        patience = plan.n_iter_no_change * self._period()
-        if self._worth_a_look(loss) or run.stalled >= patience:
-            value = self.evaluate()
-            run.looked = run.epoch
-            if value > 4 * max(run.floor, run.begun):
-                return self._recover()
-            assert self.evaluated is not None
-            record["objective"][-1] = value
-            record["gap"][-1] = float(self.evaluated[3].sum())
-            before = math.inf if run.best is None else run.best[0]
-            if before - value > plan.tol * max(run.floor - value, 0.0):
-                run.stalled = 0
-            if value < before:
-                run.best = value, self.evaluated[2]
-            if self.certified(self.evaluated[3], value):
-                return "certified"
-        if stop := self._score():
-            return stop
-        if plan.callback and plan.callback(
-            self.solution, run.epoch, {k: v[-1] for k, v in record.items()}
-        ):
-            return "callback"
-        return "no_improvement" if run.stalled >= patience else None
-
-    def _worth_a_look(self, loss: float) -> bool:
-        """Return whether f is to be evaluated, at the cost of a pass."""
-        run = self.run
-        low = loss < run.lowest and run.epoch - run.looked >= LOOK
-        run.lowest = min(loss, run.lowest)
-        return self.small or low or run.epoch & (run.epoch - 1) == 0
-
-    def _period(self) -> int:
-        """Epochs that one judgement of progress takes."""
-        return 16 if isinstance(self.schedule, _auto.Auto) else 1
-
-    def _score(self) -> str | None:
-        """Note the validation score; stop when it no longer rises."""
-        run, plan = self.run, self.plan
-        if plan.score is None:
-            return None
-        score = plan.score(self.solution)
-        run.history["score"][-1] = score
-        if run.best_score is None or score > run.best_score[0]:
-            run.best_score = score, self.solution.copy()
-        scores = run.history["score"]
-        recent = scores[-plan.n_iter_no_change :]
-        if plan.early_stopping and len(scores) > plan.n_iter_no_change:
-            if max(recent) <= max(scores[: -plan.n_iter_no_change]):
-                return "early_stopping"
-        return None
-
-    def _diverging(self, loss: float) -> bool:
-        """Return whether the epoch's values are beyond anything a run should see."""
-        if not (math.isfinite(loss) and np.isfinite(self.run.W).all()):
-            return True
-        limit = 4 * max(self.run.floor, self.run.begun)
-        return loss > limit and self._value(self.solution) > limit
-
-    def _recover(self) -> str | None:
-        """Return to the best point; cut an automatic rate and go on, else stop."""
-        run = self.run
-        run.W = self._start() if run.best is None else run.best[1].copy()
-        run.step = self._new_step()
-        if self.plan.learning_rate is not None or run.rate < 1e-12 * self._first_rate():
-            return "diverged"
-        run.rate *= run.factors[-1] / 4
-        run.ceiling = 1.0
-        run.losses, run.factors = [], []
-        return None
-
-    def _first_rate(self) -> float:
-        return max(self.run.history["rate"])
-
-    def _start(self) -> Array:
-        return _auto.start(self.f)
-
-    def outcome(self, reason: str, n_iter: int) -> Outcome:
-        """Evaluate the last point, without a trace in the run, and choose the best."""
-        run, plan = self.run, self.plan
-        history = {name: np.array(values) for name, values in run.history.items()}
-        if self.evaluated is None or self.evaluated[0] != run.epoch:
-            value = self.evaluate()
-            if n_iter and self.evaluated is not None and math.isfinite(value):
-                history["objective"][-1] = value
-                history["gap"][-1] = self.evaluated[3].sum()
-        W, value = self._start(), run.floor
-        if self.evaluated is not None:
-            value, W = self.evaluated[1], self.evaluated[2]
-        if plan.early_stopping and run.best_score is not None:
-            W = run.best_score[1]
-        elif run.best is not None and not value <= run.best[0]:
-            W = run.best[1]
-        value, G = self.f.value_and_gradient(W)
-        gap, name = self.certificate.bound(W, value, G)
-        self.evaluated = run.epoch, float(value), W, gap, name
-        converged = self.certified(gap, float(value))
-        if converged and reason in ("max_iter", "no_improvement"):
-            reason = "certified"
-        self._warn(reason)
-        total = float(gap.sum())
-        return Outcome(
-            W.copy(),
-            run,
-            float(value),
-            total,
-            name,
-            converged,
-            reason,
-            n_iter,
-            history,
-            plan.optimizer,
-        )
-
-    def _warn(self, reason: str) -> None:
-        """Say what a user must know about a run that did not end well."""
-        run = self.run
-        if reason == "diverged":
-            warnings.warn(
-                f"The run diverged at learning_rate={run.rate:g} and returned its best "
-                "iterate. Use a smaller learning_rate, or learning_rate='auto'.",
-                DivergenceWarning,
-                stacklevel=4,
-            )
-        elif reason == "max_iter" and not self.plan.streaming:
-            losses = run.losses[-5:]
-            noisy = len(losses) > 1 and min(losses[1:]) >= losses[0]
-            cause = (
-                "tol is below the noise floor of this rate: use schedule='auto' or a "
-                "decaying schedule, a smaller learning_rate, or a larger batch_size"
-                if noisy
-                else "the run is still falling, slowly: raise max_iter, or tol, or use "
-                "learning_rate='auto' and momentum=0.9"
-            )
-            warnings.warn(
-                f"Stopped by max_iter, after {run.epoch} epochs, before "
-                f"tol={self.plan.tol:g} was certified; {cause}.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+    if not isinstance(f, Objective):
+        raise TypeError(f"f must be an Objective, as `objective` returns, got {f!r}")
+    if learning_rate != "auto":
+        real("learning_rate", learning_rate, 0, open_=True)
+    size = _auto.batch_size(f.n_active) if batch_size == "auto" else f.n_active
+    if batch_size not in ("auto", "full"):
+        integer("batch_size", batch_size, 1)
+        size = min(int(batch_size), f.n_active)
+    integer("max_iter", max_iter, 1)
+    integer("n_iter_no_change", n_iter_no_change, 1)
+    real("tol", tol, 0, open_=False)
+    begin = _auto.start(f)
+    if W is not None:
+        given = check_array(W, dtype=np.float64, order="C", input_name="W", copy=True)
+        choice("W", given.shape, f"of shape {begin.shape}", given.shape == begin.shape)
+        begin = given
+    plan = Plan(
+        optimizer=get_optimizer(optimizer),
+        learning_rate=None if learning_rate == "auto" else float(learning_rate),
+        schedule=resolve_schedule(schedule),
+        shuffle=shuffle,
+        tol=tol,
+        n_iter_no_change=n_iter_no_change,
+        callback=callback,
+    )
+    seed = int(check_random_state(random_state).randint(2**31 - 1))
+    run = Run(begin, (np.asarray(f.rows.mean), np.asarray(f.rows.scale)), seed, size)
+    return go_on(f, run, plan, max_iter)

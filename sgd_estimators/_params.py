@@ -1,6 +1,7 @@
 """Checks of the estimators' parameters, all made before any work."""
 
 import math
+import os
 from numbers import Integral, Real
 from typing import Any
 
@@ -86,6 +87,19 @@ def check_shared(model: Any) -> None:
     for callback in as_callbacks(model.callbacks):
         if not callable(callback):
             raise TypeError(f"callbacks must be callables (model, record), got {callback!r}")
+
+
+def n_threads(n_jobs: int | None) -> int:
+    """Return how many threads `n_jobs` stands for."""
+    if hasattr(os, "sched_getaffinity"):
+        usable = len(os.sched_getaffinity(0))
+    else:
+        usable = os.cpu_count() or 1
+    # joblib sets this in its workers, so that nested threads do not crowd the machine.
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    if n_jobs is None:
+        return min(usable, int(limit)) if limit.isdigit() and int(limit) else usable
+    return n_jobs if n_jobs > 0 else max(1, usable + 1 + n_jobs)
 
 
 def as_callbacks(callbacks: Any) -> list[Any]:

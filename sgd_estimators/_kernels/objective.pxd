@@ -6,6 +6,8 @@ cdef class Objective:
     cdef readonly Rows rows
     cdef readonly Loss loss
     cdef readonly object y, weight, active, alpha
+    cdef public Py_ssize_t n_jobs
+    cdef object _blocks
     cdef readonly Py_ssize_t n_active, n_outputs, n_params
     cdef readonly double total_weight
     cdef const double[:, ::1] _y

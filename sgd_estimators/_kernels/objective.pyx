@@ -1,6 +1,8 @@
 """f(W) = (1/S) sum_i s_i l(y_i, W x_i + b) + 1/2 sum_j lambda_j W_j^2: data, loss, penalty."""
 from libc.string cimport memset
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from sgd_estimators._kernels.losses cimport Loss
@@ -11,6 +13,9 @@ from sgd_estimators._kernels.rows cimport Rows
 cdef extern from "simd.h" nogil:
     double add_penalty(const double*, const double*, Py_ssize_t, double*)
     void PREFETCH(const void*)
+
+N_BLOCKS = 16
+BLOCK_BYTES = 1 << 20  # below, a thread costs more than it saves
 
 cdef enum:
     WINDOW = 4096  # row numbers held at a time in a full evaluation
@@ -37,6 +42,7 @@ cdef class Objective:
 
     def __init__(self, Rows rows, Loss loss, y, alpha, weight=None, active=None):
         self.rows, self.loss = rows, loss
+        self.n_jobs = 1
         self.alpha = np.asarray(alpha, np.float64)
         self.n_outputs = len(self.alpha)
         self.y, self._y = y, y
@@ -58,6 +64,7 @@ cdef class Objective:
     def set_metric(self, mean, scale):
         """Work in the metric (x - mean) / scale; f, in the user's units, stays the same."""
         self.rows.set_metric(mean, scale)
+        self._blocks = None
         penalty = np.zeros((self.n_outputs, self.rows.n_features + self.rows.fit_intercept))
         penalty[:, :self.rows.n_features] = self.alpha[:, None] / scale**2
         self._penalty = penalty
@@ -137,23 +144,52 @@ cdef class Objective:
             value += self._losses[k]
         return factor * value + add_penalty(W, self._lambda, self.n_params, G)
 
-    def value_and_gradient(self, const double[:, ::1] W, batch=None):
-        """Return f(W) and its gradient, or f_B(W) and its gradient for a batch of rows."""
-        cdef double[:, ::1] G = np.zeros((W.shape[0], W.shape[1]))
-        cdef const double* w = &W[0, 0] if self.n_params > 0 else NULL
+    def value_and_gradient(self, W, batch=None):
+        """Return f(W) and its gradient, or f_B(W) and its gradient for a batch of rows.
+
+        A large f is summed block by block, in the order of the blocks whoever computes
+        them, so that the bits do not depend on `n_jobs`.
+        """
+        cdef const double[:, ::1] V = np.ascontiguousarray(W, np.float64)
+        cdef double[:, ::1] G = np.zeros((V.shape[0], V.shape[1]))
+        cdef const double* w = &V[0, 0] if self.n_params > 0 else NULL
         cdef double* g = &G[0, 0] if self.n_params > 0 else NULL
-        cdef Order order
-        if batch is None:
-            order = Order(self.n_active, self.active)
+        cdef Py_ssize_t n = self.n_active
+        if batch is not None:
+            n = len(batch)
+            self.add_up(V, Order(n, np.ascontiguousarray(batch, np.intp)))
+        elif blocks := self.blocks():
+            with ThreadPoolExecutor(min(self.n_jobs, len(blocks))) as pool:
+                parts = list(pool.map(lambda block: block.partial(V), blocks))
+            self._A = sum(A for A, _ in parts)
+            self._losses = sum(losses for _, losses in parts)
         else:
-            order = Order(len(batch), np.ascontiguousarray(batch, np.intp))
+            self.add_up(V, Order(n, self.active))
+        return self.finish(w, n, g), np.asarray(G)
+
+    def add_up(self, const double[:, ::1] W, Order order):
+        """Sum the losses and gradients of an order's rows, as they are stored."""
         cdef Py_ssize_t m, left = order.n
-        cdef double value
         with nogil:
-            self.begin(w)
+            self.begin(&W[0, 0] if self.n_params > 0 else NULL)
             while left > 0:
                 m = min(WINDOW, left)
                 self.accumulate(order.next(m), m)
                 left -= m
-            value = self.finish(w, order.n, g)
-        return value, np.asarray(G)
+
+    def partial(self, W):
+        """Return the sums over all active rows."""
+        self.add_up(W, Order(self.n_active, self.active))
+        return np.array(self._A), np.array(self._losses)
+
+    def blocks(self):
+        """Return f on blocks of its rows, each with its own scratch; none if f is small."""
+        if self.n_active * self.rows.row_bytes < 2 * N_BLOCKS * BLOCK_BYTES:
+            return []
+        if self._blocks is None:
+            parts = np.array_split(np.asarray(self.indices, np.intp), N_BLOCKS)
+            self._blocks = [
+                Objective(self.rows.twin(), self.loss, self.y, self.alpha, self.weight, part)
+                for part in parts
+            ]
+        return self._blocks

@@ -71,6 +71,12 @@ cdef class Rows:
         if self.n_features > 0:
             self.centre, self.inverse_scale = &self._mean[0], &self._inverse_scale[0]
 
+    def twin(self):
+        """Return the same rows with a scratch of their own, for another thread."""
+        twin = type(self)(self.X, self.fit_intercept)
+        twin.set_metric(self.mean, self.scale)
+        return twin
+
     cdef void enter(self, const double* W, Py_ssize_t K, double* V) noexcept nogil:
         cdef Py_ssize_t k, d = self.n_features
         for k in range(K):

@@ -1,0 +1,424 @@
+"""The run: epochs, the order of the rows, stopping, and what is written down."""
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+from . import _auto
+from ._certificates import Certificate
+from ._exceptions import DivergenceWarning
+from ._kernels.epoch import run_epoch
+from ._kernels.objective import Objective
+from ._kernels.steps import AveragedStep, Step, as_step
+from ._optimizer import Optimizer
+from ._schedule import Schedule
+
+Array = NDArray[np.float64]
+Record = dict[str, float]
+
+LOOK = 8  # epochs at least between evaluations at new lows of the mean loss
+FIELDS = ("loss", "rate", "seconds", "objective", "gap", "score")
+
+
+@dataclass
+class Plan:
+    """What a run is told to do."""
+
+    optimizer: Optimizer
+    learning_rate: float | None = None  # None: automatic
+    schedule: Schedule | Callable[..., Any] | str = "auto"
+    average: int | str | None = None  # the epoch to average from, or "tail"
+    shuffle: bool = True
+    tol: float = 1e-6
+    n_iter_no_change: int = 5
+    early_stopping: bool = False
+    callback: Callable[[Array, int, Record], bool] | None = None
+    streaming: bool = False  # one epoch over rows that will not come again
+    score: Callable[[Array], float] | None = None
+
+
+@dataclass
+class Run:
+    """The state of a run: all that going on as if it had not stopped needs."""
+
+    W: Array
+    metric: tuple[Array, Array]
+    seed: int
+    batch_size: int
+    step: Step | None = None
+    rate: float = math.nan
+    floor: float = math.nan  # f at W = 0 and the best constant
+    begun: float = math.nan  # f at the first iterate
+    run_length: int = _auto.LONGEST_RUN
+    epoch: int = 0
+    t: int = 0
+    ceiling: float = math.inf  # of the automatic schedule's factor
+    best: tuple[float, Array] | None = None
+    best_score: tuple[float, Array] | None = None
+    stalled: int = 0  # epochs without a gain
+    looked: int = 0  # the epoch of the last evaluation
+    lowest: float = math.inf  # mean loss of an epoch
+    losses: list[float] = field(default_factory=list)
+    factors: list[float] = field(default_factory=list)
+    mark: tuple[Any, ...] | None = None  # of the function
+    history: dict[str, list[float]] = field(
+        default_factory=lambda: {name: [] for name in FIELDS}
+    )
+
+    def forget(self) -> None:
+        """Drop what belongs to the data: floors, bests, counters; keep the iterate."""
+        self.floor = self.begun = math.nan
+        self.best = self.best_score = None
+        self.stalled, self.lowest = 0, math.inf
+
+    def restart(self, batch_size: int) -> None:
+        """Drop what belongs to the optimizer and the schedule; keep the iterate."""
+        self.forget()
+        self.step, self.rate, self.ceiling = None, math.nan, math.inf
+        self.batch_size = batch_size
+        self.losses, self.factors = [], []
+
+    def recognise(self, f: Objective) -> None:
+        """Forget the bests if f is not the function of the call before."""
+        value, G = f.value_and_gradient(_auto.start(f))
+        mark = float(value), float(np.abs(G).sum()), tuple(f.alpha), f.n_active
+        if self.mark is not None and mark != self.mark:
+            self.forget()
+        self.mark = mark
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Drop a step that cannot be copied (a closure's): going on restarts it."""
+        state = self.__dict__.copy()
+        try:
+            if self.step is not None:
+                self.step.__reduce__()
+        except TypeError:
+            state["step"] = None
+        return state
+
+
+@dataclass
+class Outcome:
+    """Where a call of `minimize` ended."""
+
+    W: Array
+    run: Run
+    objective: float
+    gap: float
+    certificate: str
+    converged: bool
+    stop_reason: str
+    n_iter: int
+    history: dict[str, Array]
+    optimizer: Optimizer
+
+
+def go_on(f: Objective, run: Run, plan: Plan, max_iter: int) -> Outcome:
+    """Go on with a run, which is changed, for at most `max_iter` epochs."""
+    epochs = Epochs(f, run, plan)
+    reason, done = "max_iter", 0
+    try:
+        while done < max_iter:
+            epochs.advance()
+            done += 1
+            if stop := epochs.verdict():
+                reason = stop
+                break
+    except KeyboardInterrupt:
+        reason = "interrupted"
+    return epochs.outcome(reason, done)
+
+
+class Epochs:
+    """One call of `go_on`: the loop's body and the rules of stopping."""
+
+    def __init__(self, f: Objective, run: Run, plan: Plan) -> None:
+        self.f, self.run, self.plan = f, run, plan
+        self.certificate = Certificate(f)
+        self.schedule: Any = _auto.Auto() if plan.schedule == "auto" else plan.schedule
+        self.small = _auto.fits_cache(f)
+        self.n_batches = -(-f.n_active // run.batch_size)
+        self.evaluated: tuple[int, float, Array, Array, str] | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        """Prepare a run that has not begun, or that lost its step."""
+        run, f = self.run, self.f
+        if run.mark is None:
+            run.recognise(f)
+        if math.isnan(run.floor) or self.plan.streaming:
+            start = _auto.start(f)
+            run.floor = self._value(start)
+            run.begun = run.floor if np.array_equal(run.W, start) else self._value(run.W)
+        if run.step is None:
+            run.step = self._new_step()
+        if math.isnan(run.rate):
+            if self.plan.learning_rate is None:
+                smooth = _auto.smoothness(f, min(run.batch_size, f.n_active), run.seed)
+                run.rate = float(self.plan.optimizer.auto_rate(smooth))
+            else:
+                run.rate, run.ceiling = self.plan.learning_rate, 1.0
+        if isinstance(self.schedule, Schedule):
+            penalty = float(f.alpha.max(initial=0.0))
+            self.schedule = self.schedule.bind(run.rate, penalty)
+        self.order = _auto.order(f, self.plan.shuffle, run.run_length)
+
+    def _new_step(self) -> Step:
+        step = as_step(self.plan.optimizer.start(self.f.n_params))
+        average = self.plan.average
+        if average is None:
+            return step
+        return AveragedStep(step, 0 if average == "tail" else
+                            (int(average) - 1) * self.n_batches)
+
+    def _value(self, W: Array) -> float:
+        return float(self.f.value_and_gradient(W)[0])
+
+    @property
+    def solution(self) -> Array:
+        """The point to report: the iterate, or what the step makes of it."""
+        W = self.run.W
+        assert self.run.step is not None
+        return np.asarray(self.run.step.solution(W.reshape(-1))).reshape(W.shape)
+
+    def rates(self) -> Array:
+        """Return the rates of the next epoch's batches."""
+        run, t = self.run, np.arange(self.run.t, self.run.t + self.n_batches)
+        per_epoch = getattr(self.schedule, "per", "update") == "epoch"
+        history: Mapping[str, Any] = {
+            "loss": run.losses,
+            "factor": run.factors,
+            "start": run.floor,
+            "ceiling": run.ceiling,
+        }
+        if isinstance(self.schedule, Schedule):
+            factors = self.schedule(run.epoch if per_epoch else t, history)
+        else:
+            factors = self.schedule(t)
+        return run.rate * np.broadcast_to(factors, t.shape).astype(np.float64)
+
+    def advance(self) -> None:
+        """Visit the rows once: W <- step(W, grad f_B(W), rate) for every batch B."""
+        run, plan = self.run, self.plan
+        begun = time.perf_counter()
+        if plan.shuffle:
+            self._order_for_epoch()
+            self.order.shuffle(run.seed, run.epoch, run.batch_size)
+        else:
+            self.order.restart(run.batch_size)
+        if plan.average == "tail" and run.epoch and run.epoch & (run.epoch - 1) == 0:
+            assert isinstance(run.step, AveragedStep)
+            run.step = AveragedStep(run.step.inner)  # so it spans the last half at least
+        rates = self.rates()
+        with np.errstate(all="ignore"):
+            loss = run_epoch(self.f, run.step, run.W, self.order, run.batch_size, rates)
+        run.epoch += 1
+        run.t += self.n_batches
+        run.losses.append(loss)
+        run.factors.append(float(rates[-1]) / run.rate if run.rate else 1.0)
+        self._write(loss=loss, rate=float(rates[-1]), seconds=time.perf_counter() - begun)
+
+    def _order_for_epoch(self) -> None:
+        """Shorten the runs of neighbours, now and then, to what the noise at W allows."""
+        run = self.run
+        if run.epoch & (run.epoch - 1) == 0 and run.run_length > 1:
+            if not np.isfinite(run.W).all():
+                return
+            length = _auto.run_length(self.f, run.W, run.run_length, run.seed + run.epoch)
+            if length != run.run_length:
+                run.run_length = length
+                self.order = _auto.order(self.f, True, length)
+
+    def _write(self, **values: float) -> None:
+        for name in FIELDS:
+            self.run.history[name].append(values.get(name, math.nan))
+
+    def evaluate(self) -> float:
+        """Return f at the point to report, and note its value and certificate."""
+        run = self.run
+        W = self.solution
+        value, G = self.f.value_and_gradient(W)
+        if not math.isfinite(value):
+            return math.inf
+        gap, name = self.certificate.bound(W, value, G)
+        self.evaluated = run.epoch, float(value), W.copy(), gap, name
+        return float(value)
+
+    def certified(self, gap: Array, value: float) -> bool:
+        """Return whether gap <= tol (f0 - f + gap) + rounding, output by output."""
+        if not np.isfinite(gap).all():
+            return False
+        rounding = 1e-14 * abs(self.run.floor)
+        if len(gap) == 1:
+            fallen = np.array([self.run.floor - value])
+        else:
+            fallen = self._floors() - self._parts()
+        return bool(np.all(gap <= self.plan.tol * (fallen + gap) + rounding))
+
+    def _parts(self) -> Array:
+        """Return f output by output at the evaluated point."""
+        assert self.evaluated is not None
+        W = self.evaluated[2]
+        self.f.value_and_gradient(W)
+        return self.f.losses + 0.5 * np.sum(self.f.penalty * W * W, axis=1)
+
+    def _floors(self) -> Array:
+        self.f.value_and_gradient(_auto.start(self.f))
+        return self.f.losses
+
+    def verdict(self) -> str | None:
+        """Return why to stop after this epoch, or None."""
+        run, plan = self.run, self.plan
+        loss = run.losses[-1]
+        record = run.history
+        if self._diverging(loss):
+            return self._recover()
+        if plan.streaming:
+            return "max_iter"
+        run.stalled += 1
+        patience = plan.n_iter_no_change * self._period()
+        if self._worth_a_look(loss) or run.stalled >= patience:
+            value = self.evaluate()
+            run.looked = run.epoch
+            if value > 4 * max(run.floor, run.begun):
+                return self._recover()
+            assert self.evaluated is not None
+            record["objective"][-1] = value
+            record["gap"][-1] = float(self.evaluated[3].sum())
+            before = math.inf if run.best is None else run.best[0]
+            if before - value > plan.tol * max(run.floor - value, 0.0):
+                run.stalled = 0
+            if value < before:
+                run.best = value, self.evaluated[2]
+            if self.certified(self.evaluated[3], value):
+                return "certified"
+        if stop := self._score():
+            return stop
+        if plan.callback and plan.callback(
+            self.solution, run.epoch, {k: v[-1] for k, v in record.items()}
+        ):
+            return "callback"
+        return "no_improvement" if run.stalled >= patience else None
+
+    def _worth_a_look(self, loss: float) -> bool:
+        """Return whether f is to be evaluated, at the cost of a pass."""
+        run = self.run
+        low = loss < run.lowest and run.epoch - run.looked >= LOOK
+        run.lowest = min(loss, run.lowest)
+        return self.small or low or run.epoch & (run.epoch - 1) == 0
+
+    def _period(self) -> int:
+        """Epochs that one judgement of progress takes."""
+        return 16 if isinstance(self.schedule, _auto.Auto) else 1
+
+    def _score(self) -> str | None:
+        """Note the validation score; stop when it no longer rises."""
+        run, plan = self.run, self.plan
+        if plan.score is None:
+            return None
+        score = plan.score(self.solution)
+        run.history["score"][-1] = score
+        if run.best_score is None or score > run.best_score[0]:
+            run.best_score = score, self.solution.copy()
+        scores = run.history["score"]
+        recent = scores[-plan.n_iter_no_change :]
+        if plan.early_stopping and len(scores) > plan.n_iter_no_change:
+            if max(recent) <= max(scores[: -plan.n_iter_no_change]):
+                return "early_stopping"
+        return None
+
+    def _diverging(self, loss: float) -> bool:
+        """Return whether the epoch's values are beyond anything a run should see."""
+        if not (math.isfinite(loss) and np.isfinite(self.run.W).all()):
+            return True
+        limit = 4 * max(self.run.floor, self.run.begun)
+        return loss > limit and self._value(self.solution) > limit
+
+    def _recover(self) -> str | None:
+        """Return to the best point; cut an automatic rate and go on, else stop."""
+        run = self.run
+        run.W = self._start() if run.best is None else run.best[1].copy()
+        run.step = self._new_step()
+        if self.plan.learning_rate is not None or run.rate < 1e-12 * self._first_rate():
+            return "diverged"
+        run.rate *= run.factors[-1] / 4
+        run.ceiling = 1.0
+        run.losses, run.factors = [], []
+        return None
+
+    def _first_rate(self) -> float:
+        return max(self.run.history["rate"])
+
+    def _start(self) -> Array:
+        return _auto.start(self.f)
+
+    def outcome(self, reason: str, n_iter: int) -> Outcome:
+        """Evaluate the last point, without a trace in the run, and choose the best."""
+        run, plan = self.run, self.plan
+        history = {name: np.array(values) for name, values in run.history.items()}
+        if self.evaluated is None or self.evaluated[0] != run.epoch:
+            value = self.evaluate()
+            if n_iter and self.evaluated is not None and math.isfinite(value):
+                history["objective"][-1] = value
+                history["gap"][-1] = self.evaluated[3].sum()
+        W, value = self._start(), run.floor
+        if self.evaluated is not None:
+            value, W = self.evaluated[1], self.evaluated[2]
+        if plan.early_stopping and run.best_score is not None:
+            W = run.best_score[1]
+        elif run.best is not None and not value <= run.best[0]:
+            W = run.best[1]
+        value, G = self.f.value_and_gradient(W)
+        gap, name = self.certificate.bound(W, value, G)
+        self.evaluated = run.epoch, float(value), W, gap, name
+        converged = self.certified(gap, float(value))
+        if converged and reason in ("max_iter", "no_improvement"):
+            reason = "certified"
+        self._warn(reason)
+        total = float(gap.sum())
+        return Outcome(
+            W.copy(),
+            run,
+            float(value),
+            total,
+            name,
+            converged,
+            reason,
+            n_iter,
+            history,
+            plan.optimizer,
+        )
+
+    def _warn(self, reason: str) -> None:
+        """Say what a user must know about a run that did not end well."""
+        run = self.run
+        if reason == "diverged":
+            warnings.warn(
+                f"The run diverged at learning_rate={run.rate:g} and returned its best "
+                "iterate. Use a smaller learning_rate, or learning_rate='auto'.",
+                DivergenceWarning,
+                stacklevel=4,
+            )
+        elif reason == "max_iter" and not self.plan.streaming:
+            losses = run.losses[-5:]
+            noisy = len(losses) > 1 and min(losses[1:]) >= losses[0]
+            cause = (
+                "tol is below the noise floor of this rate: use schedule='auto' or a "
+                "decaying schedule, a smaller learning_rate, or a larger batch_size"
+                if noisy
+                else "the run is still falling, slowly: raise max_iter, or tol, or use "
+                "learning_rate='auto' and momentum=0.9"
+            )
+            warnings.warn(
+                f"Stopped by max_iter, after {run.epoch} epochs, before "
+                f"tol={self.plan.tol:g} was certified; {cause}.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
