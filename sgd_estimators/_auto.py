@@ -5,6 +5,7 @@ Everything here is computed from the data once, at the start of a run.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -116,7 +117,7 @@ def order(f: Objective, shuffle: bool, run_length: int) -> Order:
 
 def fits_cache(f: Objective) -> bool:
     """Return whether the data is so small that reading it again costs nothing."""
-    return f.rows.row_bytes * f.n_active <= CACHE_BYTES
+    return bool(f.rows.row_bytes * f.n_active <= CACHE_BYTES)
 
 
 def run_length(f: Objective, W: Array, longest: int, seed: int) -> int:
@@ -136,7 +137,7 @@ def run_length(f: Objective, W: Array, longest: int, seed: int) -> int:
     def spread(length: int, a_segment: int) -> float:
         """Return the mean over the segments of the variance of the runs' gradients."""
         total = 0.0
-        for begin, end in zip(edges[:-1], edges[1:], strict=True):
+        for begin, end in pairwise(edges):
             places = begin + rng.integers(0, max(1, end - begin - length), a_segment)
             means = [
                 f.value_and_gradient(W, rows[p : p + length])[1] - pull for p in places

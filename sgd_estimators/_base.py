@@ -1,4 +1,4 @@
-"""The scikit-learn face that the three estimators share: validate, build f, run, split W."""
+"""The scikit-learn face that the estimators share: validate, build f, run, split W."""
 
 import copy
 from typing import Any, Self
@@ -191,7 +191,7 @@ class LinearSGD(BaseEstimator):
         """Return f in the metric of the preconditioner."""
         rows = as_rows(X, self.fit_intercept)
         loss = self._loss()
-        n_outputs = getattr(loss, "n_classes", y.shape[1])
+        n_outputs = int(getattr(loss, "n_classes", y.shape[1]))
         total = len(active) if active is not None else X.shape[0]
         if weight is not None:
             total = weight.sum() if active is None else weight[active].sum()
@@ -249,7 +249,9 @@ class LinearSGD(BaseEstimator):
     def _setup(self) -> Any:
         """Return the parameters that a step's state belongs to."""
         names = ("optimizer", "momentum", "learning_rate", "schedule", "batch_size")
-        values = [getattr(self, k) for k in (*names, "preconditioner", "average", "shuffle")]
+        values = [
+            getattr(self, k) for k in (*names, "preconditioner", "average", "shuffle")
+        ]
         return tuple(map(fingerprint, values))
 
     def _plan(self, f: Objective, run: Run, *, streaming: bool) -> Plan:
@@ -301,7 +303,14 @@ class LinearSGD(BaseEstimator):
     # Validation scores
 
     def _validation(
-        self, X: Any, y: Array, weight: Any, active: Any, X_val: Any, y_val: Any, w_val: Any
+        self,
+        X: Any,
+        y: Array,
+        weight: Any,
+        active: Any,
+        X_val: Any,
+        y_val: Any,
+        w_val: Any,
     ) -> Any:
         """Return (rows, row numbers, y, weights, training rows) of the validation set."""
         if (X_val is None) != (y_val is None):
@@ -321,7 +330,13 @@ class LinearSGD(BaseEstimator):
                 stratify=strata,
             )
             seen = None if weight is None else weight[held]
-            return X, np.sort(held), self._decode(y[np.sort(held)]), seen, np.sort(train)
+            return (
+                X,
+                np.sort(held),
+                self._decode(y[np.sort(held)]),
+                seen,
+                np.sort(train),
+            )
         X_val = validate_data(
             self,
             X_val,

@@ -92,7 +92,8 @@ class Certificate:
     def _size(self) -> Array:
         """A scale of f for each output, against which a gradient is rounding."""
         y = self.f.y
-        return np.maximum(np.mean(y * y, axis=0), np.finfo(float).tiny)
+        size: Array = np.maximum(np.mean(y * y, axis=0), np.finfo(float).tiny)
+        return size
 
     def _ridge_gap(self, G: Array) -> Array:
         """Return the gap at the best intercept plus what the intercept itself is off."""
@@ -103,7 +104,8 @@ class Certificate:
             wrong = G[:, d:]
             slope = slope - wrong * self._means
             off = 0.5 * wrong[:, 0] ** 2
-        return off + 0.5 * np.sum(slope * slope / penalty, axis=1)
+        gap: Array = off + 0.5 * np.sum(slope * slope / penalty, axis=1)
+        return gap
 
     @property
     def _means(self) -> Array:
@@ -117,7 +119,12 @@ class Certificate:
             f = self.f
             d = f.rows.n_features
             ones = Objective(
-                f.rows, Squared(), np.ones((f.rows.n_rows, 1)), [0.0], f.weight, f.active
+                f.rows,
+                Squared(),
+                np.ones((f.rows.n_rows, 1)),
+                [0.0],
+                f.weight,
+                f.active,
             )
             zero = np.zeros((1, d + f.rows.fit_intercept))
             mean = -ones.value_and_gradient(zero)[1][0, :d]

@@ -81,7 +81,7 @@ objective_ : float
     f at the model.
 gap_, certificate_ : float, str
     ``f - f* <= gap_``, and which bound says so: "least squares", "fenchel" or "none",
-    where gap_ is infinite.
+    where ``gap_`` is infinite.
 converged_ : bool
     Whether `tol` is certified.
 stop_reason_ : str

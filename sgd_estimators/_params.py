@@ -24,7 +24,8 @@ def real(name: str, value: Any, low: float, high: float = math.inf, *, open_: bo
     takes = f"a number in {'(' if open_ else '['}{low:g}, {high:g}{')' if open_ else ']'}"
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be {takes}, got {value!r}")
-    inside = low < value < high if open_ else low <= value <= high
+    number = float(value)
+    inside = low < number < high if open_ else low <= number <= high
     if not inside:
         raise ValueError(f"{name} must be {takes}, got {value!r}")
 
@@ -63,7 +64,7 @@ def check_shared(model: Any) -> None:
         integer("batch_size", batch, 1)
     if model.momentum is not None:
         takes = "a number in [0, 1) or None"
-        valid = isinstance(model.momentum, Real) and 0 <= model.momentum < 1
+        valid = isinstance(model.momentum, Real) and 0 <= float(model.momentum) < 1
         choice("momentum", model.momentum, takes, valid)
     choice(
         "preconditioner",
@@ -86,7 +87,9 @@ def check_shared(model: Any) -> None:
         choice("n_jobs", model.n_jobs, "None or an integer other than 0", valid)
     for callback in as_callbacks(model.callbacks):
         if not callable(callback):
-            raise TypeError(f"callbacks must be callables (model, record), got {callback!r}")
+            raise TypeError(
+                f"callbacks must be callables (model, record), got {callback!r}"
+            )
 
 
 def n_threads(n_jobs: int | None) -> int:
@@ -131,7 +134,8 @@ def resolve_optimizer(model: Any, *, streaming: bool) -> Optimizer:
             f"momentum={momentum!r} cannot be honoured: {type(optimizer).__name__} has "
             "no momentum; leave momentum=None, or choose SGD or RMSProp"
         )
-    return clone(optimizer).set_params(momentum=momentum)
+    chosen: Optimizer = clone(optimizer).set_params(momentum=momentum)
+    return chosen
 
 
 def resolve_schedule(schedule: Any) -> Any:
@@ -181,7 +185,11 @@ def canonical(X: Any) -> Any:
         X.sum_duplicates()
     if X.indices.dtype != X.indptr.dtype:
         wide = np.promote_types(X.indices.dtype, X.indptr.dtype)
-        csr = (X.data, X.indices.astype(wide, copy=False), X.indptr.astype(wide, copy=False))
+        csr = (
+            X.data,
+            X.indices.astype(wide, copy=False),
+            X.indptr.astype(wide, copy=False),
+        )
         shape, X = X.shape, X.copy()
         X.data, X.indices, X.indptr = csr
         assert X.shape == shape

@@ -175,8 +175,9 @@ class Epochs:
         average = self.plan.average
         if average is None:
             return step
-        return AveragedStep(step, 0 if average == "tail" else
-                            (int(average) - 1) * self.n_batches)
+        return AveragedStep(
+            step, 0 if average == "tail" else (int(average) - 1) * self.n_batches
+        )
 
     def _value(self, W: Array) -> float:
         return float(self.f.value_and_gradient(W)[0])
@@ -217,6 +218,7 @@ class Epochs:
             assert isinstance(run.step, AveragedStep)
             run.step = AveragedStep(run.step.inner)  # so it spans the last half at least
         rates = self.rates()
+        assert run.step is not None
         with np.errstate(all="ignore"):
             loss = run_epoch(self.f, run.step, run.W, self.order, run.batch_size, rates)
         run.epoch += 1
@@ -267,7 +269,8 @@ class Epochs:
         assert self.evaluated is not None
         W = self.evaluated[2]
         self.f.value_and_gradient(W)
-        return self.f.losses + 0.5 * np.sum(self.f.penalty * W * W, axis=1)
+        penalised: Array = 0.5 * np.sum(self.f.penalty * W * W, axis=1)
+        return self.f.losses + penalised
 
     def _floors(self) -> Array:
         self.f.value_and_gradient(_auto.start(self.f))

@@ -125,9 +125,7 @@ class Schedule(BaseEstimator):
         bound: Schedule = clone(self).set_params(**missing) if missing else self
         return bound
 
-    def plot(
-        self, n: int = 1000, ax: Any = None, history: History | None = None
-    ) -> Any:
+    def plot(self, n: int = 1000, ax: Any = None, history: History | None = None) -> Any:
         """Draw the factor against t with matplotlib.
 
         Parameters
@@ -162,9 +160,7 @@ class Schedule(BaseEstimator):
         domains: dict[str, Any] = {"per": ("update", "epoch")}
         if is_dataclass(self):
             domains |= {
-                f.name: f.metadata["domain"]
-                for f in fields(self)
-                if "domain" in f.metadata
+                f.name: f.metadata["domain"] for f in fields(self) if "domain" in f.metadata
             }
         for name, domain in domains.items():
             value = getattr(self, name)

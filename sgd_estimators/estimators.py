@@ -321,9 +321,17 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
                     f"class_weight must be keyed by the classes {self.classes_!r}, got "
                     f"{sorted(unknown, key=str)!r}"
                 )
-            factor = np.array([self.class_weight.get(c, 1.0) for c in self.classes_.tolist()])
-            choice("class_weight", self.class_weight, "weights >= 0", bool(np.all(factor >= 0)))
-        return factor[label] if weight is None else weight * factor[label]
+            factor = np.array(
+                [self.class_weight.get(c, 1.0) for c in self.classes_.tolist()]
+            )
+            choice(
+                "class_weight",
+                self.class_weight,
+                "weights >= 0",
+                bool(np.all(factor >= 0)),
+            )
+        own: Array = factor[label]
+        return own if weight is None else weight * own
 
     def _loss(self) -> Loss:
         n = len(self.classes_)

@@ -172,9 +172,7 @@ class RMSProp(Optimizer):
         check_fractions(rho=self.rho, momentum=self.momentum)
         check_flag("centered", self.centered)
         check_eps(self.eps)
-        return steps.RMSPropStep(
-            n_params, self.rho, self.momentum, self.centered, self.eps
-        )
+        return steps.RMSPropStep(n_params, self.rho, self.momentum, self.centered, self.eps)
 
 
 class AdaDelta(Optimizer):
@@ -228,7 +226,7 @@ class AdaDelta(Optimizer):
 
         The first moves are rate * sqrt(eps / (1 - rho)) whatever the gradient's scale.
         """
-        return super().auto_rate(smoothness) * ((1 - self.rho) / self.eps) ** 0.5
+        return float(super().auto_rate(smoothness) * ((1 - self.rho) / self.eps) ** 0.5)
 
 
 class Adam(Optimizer):
@@ -328,9 +326,7 @@ class NAdam(Optimizer):
 
     _sign_share = 0.2
 
-    def __init__(
-        self, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8
-    ) -> None:
+    def __init__(self, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> None:
         self.beta1 = beta1
         self.beta2 = beta2
         self.eps = eps

@@ -16,9 +16,7 @@ from sgd_estimators._kernels.rows import as_rows
 each_loss = pytest.mark.parametrize("loss", LOSSES)
 each_storage = pytest.mark.parametrize("storage", STORAGES)
 each_intercept = pytest.mark.parametrize("fit_intercept", [True, False])
-deterministic = settings(
-    derandomize=True, deadline=None, database=None, max_examples=100
-)
+deterministic = settings(derandomize=True, deadline=None, database=None, max_examples=100)
 
 
 @each_loss

@@ -124,9 +124,7 @@ def test_a_nan_is_never_hidden(optimizer):
 
 def test_centered_rmsprop_never_takes_the_root_of_a_negative_number():
     gradients = np.full((2000, 3), [0.1, 1 / 3, 7.7])
-    assert np.isfinite(
-        run(RMSProp(centered=True).start(3), np.zeros(3), gradients)
-    ).all()
+    assert np.isfinite(run(RMSProp(centered=True).start(3), np.zeros(3), gradients)).all()
 
 
 # ------------------------------------------------------------------- the steps
@@ -417,9 +415,7 @@ def test_averaging_reports_the_mean_of_the_iterates(optimizer, start, rng):
         else:
             # the running mean rounds once an update
             mean = np.mean(iterates[start:], axis=0)
-            np.testing.assert_allclose(
-                averaged.solution(y), mean, rtol=1e-13, atol=1e-14
-            )
+            np.testing.assert_allclose(averaged.solution(y), mean, rtol=1e-13, atol=1e-14)
 
 
 @pytest.mark.parametrize("start", [0, 12])

@@ -36,9 +36,7 @@ from sgd_estimators.schedules import (
 ROUNDING = 1e-13
 HISTORY = {"loss": [4.0, 3.0, 3.0, 3.0, 2.0, 2.0, 2.0, 2.0]}
 
-deterministic = settings(
-    derandomize=True, deadline=None, database=None, max_examples=50
-)
+deterministic = settings(derandomize=True, deadline=None, database=None, max_examples=50)
 
 
 def recursion(t, decay):

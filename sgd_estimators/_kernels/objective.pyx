@@ -1,4 +1,4 @@
-"""f(W) = (1/S) sum_i s_i l(y_i, W x_i + b) + 1/2 sum_j lambda_j W_j^2: data, loss, penalty."""
+"""f(W) = (1/S) sum_i s_i l(y_i, W x_i + b) + 1/2 sum_j lambda_j W_j^2."""
 from libc.string cimport memset
 
 from concurrent.futures import ThreadPoolExecutor
@@ -189,7 +189,9 @@ cdef class Objective:
         if self._blocks is None:
             parts = np.array_split(np.asarray(self.indices, np.intp), N_BLOCKS)
             self._blocks = [
-                Objective(self.rows.twin(), self.loss, self.y, self.alpha, self.weight, part)
+                Objective(
+                    self.rows.twin(), self.loss, self.y, self.alpha, self.weight, part
+                )
                 for part in parts
             ]
         return self._blocks

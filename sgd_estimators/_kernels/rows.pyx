@@ -7,8 +7,6 @@ takes the sums back.  So a batch pays for the metric once, not once a row, and n
 in the package knows how the data is stored.  V, the sums A and Z are K x width, K x width
 and n x K.
 """
-from libc.string cimport memset
-
 import numpy as np
 import scipy.sparse as sp
 
@@ -78,8 +76,8 @@ cdef class Rows:
         return twin
 
     cdef void enter(self, const double* W, Py_ssize_t K, double* V) noexcept nogil:
-        cdef Py_ssize_t k, d = self.n_features
-        for k in range(K):
+        cdef Py_ssize_t _k, d = self.n_features
+        for _k in range(K):
             V[d] = W[d] if self.fit_intercept else 0.0
             to_stored(W, self.centre, self.inverse_scale, d, V, V + d)
             W += d + self.fit_intercept
@@ -87,8 +85,8 @@ cdef class Rows:
 
     cdef void leave(self, const double* A, Py_ssize_t K, double factor,
                     double* G) noexcept nogil:
-        cdef Py_ssize_t k, d = self.n_features
-        for k in range(K):
+        cdef Py_ssize_t _k, d = self.n_features
+        for _k in range(K):
             from_stored(A, self.centre, self.inverse_scale, d, A[d], factor, G)
             if self.fit_intercept:
                 G[d] = factor * A[d]
@@ -313,7 +311,8 @@ cdef class CsrRows(Rows):
             self.indices64, self.indptr64 = indices, X.indptr
         else:
             self.indices32, self.indptr32 = indices, X.indptr
-        self.row_bytes = (X.dtype.itemsize + X.indices.itemsize) * X.nnz // max(1, X.shape[0])
+        entry_bytes = X.dtype.itemsize + X.indices.itemsize
+        self.row_bytes = entry_bytes * X.nnz // max(1, X.shape[0])
         self.chunk = 64
 
     cdef void dot(self, const double* V, Py_ssize_t K, double* Z) noexcept nogil:

@@ -51,9 +51,7 @@ class NAdamStep(Step):
     ) -> None: ...
 
 class LionStep(Step):
-    def __init__(
-        self, n_params: int, beta1: float = 0.9, beta2: float = 0.99
-    ) -> None: ...
+    def __init__(self, n_params: int, beta1: float = 0.9, beta2: float = 0.99) -> None: ...
 
 class AveragedStep(Step):
     inner: Step
