@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _auto
-from ._kernels.losses import Loss
+from ._kernels.losses import Loss, Softmax
 from ._kernels.objective import Objective
 from ._kernels.rows import as_rows
 from ._params import (
@@ -191,7 +191,7 @@ class LinearSGD(BaseEstimator):
         """Return f in the metric of the preconditioner."""
         rows = as_rows(X, self.fit_intercept)
         loss = self._loss()
-        n_outputs = int(getattr(loss, "n_classes", y.shape[1]))
+        n_outputs = loss.n_classes if isinstance(loss, Softmax) else y.shape[1]
         total = len(active) if active is not None else X.shape[0]
         if weight is not None:
             total = weight.sum() if active is None else weight[active].sum()

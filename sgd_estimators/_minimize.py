@@ -92,7 +92,7 @@ def objective(
         kind = kind if loss == "logistic" else Softmax(K)
     weight = check_weight(sample_weight, X.shape[0])
     active = None if weight is None or weight.all() else np.flatnonzero(weight)
-    n_outputs = int(getattr(kind, "n_classes", Y.shape[1]))
+    n_outputs = kind.n_classes if isinstance(kind, Softmax) else Y.shape[1]
     rows = as_rows(X, bool(fit_intercept))
     f = Objective(rows, kind, Y, np.full(n_outputs, float(penalty)), weight, active)
     if preconditioner is not None:

@@ -283,8 +283,6 @@ class Epochs:
         record = run.history
         if self._diverging(loss):
             return self._recover()
-        if plan.streaming:
-            return "max_iter"
         run.stalled += 1
         patience = plan.n_iter_no_change * self._period()
         if self._worth_a_look(loss) or run.stalled >= patience:
