@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from sgd_estimators._kernels.rows import aligned
+
 from sgd_estimators._kernels.losses cimport Loss
 from sgd_estimators._kernels.order cimport Order
 from sgd_estimators._kernels.rows cimport Rows
@@ -55,8 +57,8 @@ cdef class Objective:
         self.total_weight = self.n_active if weight is None else weight[self.indices].sum()
         cdef Py_ssize_t width = rows.n_features + rows.fit_intercept
         self.n_params = self.n_outputs * width
-        self._V = np.zeros((self.n_outputs, rows.width))
-        self._A = np.zeros((self.n_outputs, rows.width))
+        self._V = aligned(self.n_outputs, rows.width)
+        self._A = aligned(self.n_outputs, rows.width)
         self._Z = np.zeros((rows.chunk, self.n_outputs))
         self._losses = np.zeros(self.n_outputs)
         self.set_metric(rows.mean, rows.scale)
@@ -161,7 +163,7 @@ cdef class Objective:
         elif blocks := self.blocks():
             with ThreadPoolExecutor(min(self.n_jobs, len(blocks))) as pool:
                 parts = list(pool.map(lambda block: block.partial(V), blocks))
-            self._A = sum(A for A, _ in parts)
+            np.asarray(self._A)[:] = sum(A for A, _ in parts)
             self._losses = sum(losses for _, losses in parts)
         else:
             self.add_up(V, Order(n, self.active))

@@ -106,14 +106,31 @@ cdef class Order:
 
     cdef void _fill(self) noexcept nogil:
         """Deal rows into the buffer, LOOKAHEAD repeats of the last behind them."""
-        cdef Py_ssize_t m, i, turn = self._turn, tail = self._tail, start = tail
+        cdef Py_ssize_t m, i, _, turn = self._turn, tail = self._tail, start = tail
         cdef Py_ssize_t owed = self._owed, room = self._buffer.shape[0] - LOOKAHEAD
+        cdef Py_ssize_t deal = self._deal, S = self.n_segments
         # Locals: through self, each would be read anew for every row.
         cdef Py_ssize_t* buffer = &self._buffer[0]
         cdef Py_ssize_t* left = &self._left[0]
         cdef Py_ssize_t* place = &self._place[0]
         cdef Py_ssize_t* stop = &self._stop[0]
         while self._undealt > 0 and tail < room:
+            if turn == 0 and owed == deal:
+                # Rounds before any run, segment or the buffer ends ask no questions.
+                m = (room - tail) // S
+                for i in range(S):
+                    m = min(m, min(left[i], stop[i] - place[i]))
+                for _ in range(m // deal):
+                    for turn in range(S):
+                        for i in range(deal):
+                            buffer[tail + i] = place[turn] + i
+                        place[turn] += deal
+                        left[turn] -= deal
+                        tail += deal
+                    self._undealt -= deal * S
+                turn = 0
+                if self._undealt == 0 or tail == room:
+                    break
             m = min(left[turn], min(owed, room - tail))
             left[turn] -= m
             self._undealt -= m
@@ -125,8 +142,8 @@ cdef class Order:
                 place[turn] += 1
             tail += m
             if owed == 0 or left[turn] == 0:  # else the buffer's end has cut the deal
-                owed = self._deal
-                turn = turn + 1 if turn + 1 < self.n_segments else 0
+                owed = deal
+                turn = turn + 1 if turn + 1 < S else 0
         if self._active is not None:
             for i in range(start, tail):
                 buffer[i] = self._active[buffer[i]]

@@ -41,56 +41,49 @@ CLONES static void NAME(dot)(const REAL *RESTRICT X, Py_ssize_t d,
     }
 }
 
+enum { NAME(LINE) = 64 / sizeof(REAL) };
+
+/* Ask for the part of x from column begin to end. */
+#define FETCH(x, begin, end)                                                       \
+    for (Py_ssize_t k = begin; k < end; k += NAME(LINE)) PREFETCH((x) + k)
+
 /* g += sum_i r_i x_i; asks for the rows that stand `ahead` places later, if not 0. */
 CLONES static void NAME(add)(const REAL *RESTRICT X, Py_ssize_t d,
                              const Py_ssize_t *RESTRICT rows, Py_ssize_t n,
                              const double *RESTRICT r, Py_ssize_t stride,
                              double *RESTRICT g, Py_ssize_t ahead)
 {
-    enum { LINE = 64 / sizeof(REAL), BLOCK = 8 * LINE };
+    const Py_ssize_t block = ahead ? 32 : d;
     Py_ssize_t i = 0;
-    for (; i + 8 <= n; i += 8) {
+    for (; i + 4 <= n; i += 4) {
         const REAL *RESTRICT x0 = ROW(i), *RESTRICT x1 = ROW(i + 1),
-                   *RESTRICT x2 = ROW(i + 2), *RESTRICT x3 = ROW(i + 3),
-                   *RESTRICT x4 = ROW(i + 4), *RESTRICT x5 = ROW(i + 5),
-                   *RESTRICT x6 = ROW(i + 6), *RESTRICT x7 = ROW(i + 7);
+                   *RESTRICT x2 = ROW(i + 2), *RESTRICT x3 = ROW(i + 3);
         const double *q = r + i * stride;
         const double r0 = q[0], r1 = q[stride], r2 = q[2 * stride], r3 = q[3 * stride];
-        q += 4 * stride;
-        const double r4 = q[0], r5 = q[stride], r6 = q[2 * stride], r7 = q[3 * stride];
         /* Spread over the sums, the requests wait for memory while the sums go on. */
-        for (Py_ssize_t begin = 0; begin < d; begin += BLOCK) {
-            const Py_ssize_t end = begin + BLOCK < d ? begin + BLOCK : d;
+        for (Py_ssize_t begin = 0; begin < d; begin += block) {
+            const Py_ssize_t end = begin + block < d ? begin + block : d;
             if (ahead)
-                for (Py_ssize_t k = i; k < i + 8; k++) {
-                    const REAL *later = ROW(k + ahead);
-                    for (Py_ssize_t j = begin; j < end; j += LINE) PREFETCH(later + j);
-                    if (end == d) PREFETCH(later + d - 1);
+                for (Py_ssize_t m = i + ahead; m < i + ahead + 4; m++) {
+                    FETCH(ROW(m), begin, end);
+                    if (end == d) PREFETCH(ROW(m) + d - 1);
                 }
             SIMD
             for (Py_ssize_t j = begin; j < end; j++)
-                g[j] += (r0 * x0[j] + r1 * x1[j] + r2 * x2[j] + r3 * x3[j])
-                        + (r4 * x4[j] + r5 * x5[j] + r6 * x6[j] + r7 * x7[j]);
+                g[j] += (r0 * x0[j] + r1 * x1[j]) + (r2 * x2[j] + r3 * x3[j]);
         }
     }
     for (; i < n; i++) {
         const REAL *RESTRICT x = ROW(i);
         const double ri = r[i * stride];
         if (ahead) {
-            const REAL *later = ROW(i + ahead);
-            for (Py_ssize_t j = 0; j < d; j += LINE) PREFETCH(later + j);
-            PREFETCH(later + d - 1);
+            FETCH(ROW(i + ahead), 0, d);
+            PREFETCH(ROW(i + ahead) + d - 1);
         }
         SIMD
         for (Py_ssize_t j = 0; j < d; j++) g[j] += ri * x[j];
     }
 }
-
-enum { NAME(LINE) = 64 / sizeof(REAL) };
-
-/* Ask for the part of x from column begin to end. */
-#define FETCH(x, begin, end)                                                              \
-    for (Py_ssize_t k = begin; k < end; k += NAME(LINE)) PREFETCH((x) + k)
 
 /* Pack n rows, `width` doubles each, and ask for the rows `ahead` places later. */
 CLONES static void NAME(pack)(const REAL *RESTRICT X, Py_ssize_t d,

@@ -52,6 +52,13 @@ cdef enum:
 BLOCK_BYTES = 1 << 20  # of float64 that a pass made with NumPy holds at a time
 
 
+def aligned(Py_ssize_t n_rows, Py_ssize_t width):
+    """Return zeros, each row from a cache line on where width is a multiple of 8."""
+    flat = np.zeros(n_rows * width + 8)
+    begin = -(flat.ctypes.data // 8) % 8
+    return flat[begin:begin + n_rows * width].reshape(n_rows, width)
+
+
 cdef class Rows:
     """Rows of a matrix in the metric ``(x - mean) / scale``; see `as_rows`."""
 
@@ -171,7 +178,7 @@ cdef class DenseRows(Rows):
         self.is_packed = self.row_bytes < PACKED_BYTES
         row_bytes = 8 * self.width if self.is_packed else self.row_bytes
         self.chunk = max(8, CHUNK_BYTES // row_bytes // 8 * 8)
-        self._packed = np.zeros((self.chunk if self.is_packed else 1, self.width))
+        self._packed = aligned(self.chunk if self.is_packed else 1, self.width)
         self._packed[:, self.n_features] = 1.0  # of the offset
         self._places = np.arange(self.chunk, dtype=np.intp)
         self.ahead = AHEAD_BYTES // max(1, self.row_bytes) // 8 * 8

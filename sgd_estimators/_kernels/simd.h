@@ -2,7 +2,8 @@
 
    Plain C that compilers vectorise: `omp simd` lets them reorder a sum (it needs no
    OpenMP runtime), and on glibc x86 the loader picks the widest clone that the machine
-   has.  Eight rows go together, so that w and g are read once for the eight. */
+   has.  Eight rows share a reading of w, and four one of g, where more of them would
+   wait for the rows that are asked for meanwhile. */
 #ifndef SGD_ESTIMATORS_SIMD_H
 #define SGD_ESTIMATORS_SIMD_H
 #include <Python.h>
@@ -64,6 +65,36 @@ CLONES static double add_penalty(const double *RESTRICT w, const double *RESTRIC
         sum += pull * w[j];
     }
     return 0.5 * sum;
+}
+
+/* x -= rate g */
+CLONES static void descend(double *x, const double *g, Py_ssize_t n, double rate)
+{
+    SIMD
+    for (Py_ssize_t j = 0; j < n; j++) x[j] -= rate * g[j];
+}
+
+/* v = beta v - rate g, x += v */
+CLONES static void roll(double *x, const double *g, Py_ssize_t n, double rate,
+                        double beta, double *v)
+{
+    SIMD
+    for (Py_ssize_t j = 0; j < n; j++) {
+        v[j] = beta * v[j] - rate * g[j];
+        x[j] += v[j];
+    }
+}
+
+/* v = beta v - rate g, x += beta v - rate g */
+CLONES static void roll_ahead(double *x, const double *g, Py_ssize_t n, double rate,
+                              double beta, double *v)
+{
+    SIMD
+    for (Py_ssize_t j = 0; j < n; j++) {
+        const double push = rate * g[j]; /* before x changes: g may be x */
+        v[j] = beta * v[j] - push;
+        x[j] += beta * v[j] - push;
+    }
 }
 
 #define REAL double

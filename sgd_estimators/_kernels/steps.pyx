@@ -14,6 +14,11 @@ from libc.math cimport pow, sqrt
 
 import numpy as np
 
+cdef extern from "simd.h" nogil:
+    void descend(double*, const double*, Py_ssize_t, double)
+    void roll(double*, const double*, Py_ssize_t, double, double, double*)
+    void roll_ahead(double*, const double*, Py_ssize_t, double, double, double*)
+
 
 def _rebuild(cls, args, kwargs):
     return cls(*args, **kwargs)
@@ -89,22 +94,15 @@ cdef class SGDStep(Step):
     cdef int step(
         self, double[::1] x, const double[::1] g, double rate
     ) except -1 nogil:
-        cdef double beta = self.beta
-        cdef double[::1] v
-        cdef Py_ssize_t j
-        if beta == 0:
-            for j in range(x.shape[0]):
-                x[j] -= rate * g[j]
+        cdef Py_ssize_t n = x.shape[0]
+        if n == 0:
             return 0
-        v = self.memory[0]
-        if self.nesterov:
-            for j in range(x.shape[0]):
-                v[j] = beta * v[j] - rate * g[j]
-                x[j] += beta * v[j] - rate * g[j]
+        if self.beta == 0:
+            descend(&x[0], &g[0], n, rate)
+        elif self.nesterov:
+            roll_ahead(&x[0], &g[0], n, rate, self.beta, &self.memory[0, 0])
         else:
-            for j in range(x.shape[0]):
-                v[j] = beta * v[j] - rate * g[j]
-                x[j] += v[j]
+            roll(&x[0], &g[0], n, rate, self.beta, &self.memory[0, 0])
         return 0
 
 

@@ -1,0 +1,156 @@
+"""The documented objectives and their minimisers in float64, by NumPy alone.
+
+f(W, b) = (1/S) sum_i s_i l(y_i, W x_i + b) + 1/2 sum_k lambda_k |W_k|^2, with W of shape
+(outputs, features) as in `coef_`. Nothing here is the package's own way to compute it:
+least squares by an SVD, the others by Newton's method on standardised columns.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass
+class Optimum:
+    """The minimum f*, f at W = 0 and the best constant, and the minimiser."""
+
+    best: float
+    start: float
+    coef: np.ndarray
+    intercept: np.ndarray
+
+    def excess(self, value):
+        """Return (f - f*) / (f0 - f*)."""
+        return (value - self.best) / (self.start - self.best)
+
+
+def one_hot(y):
+    return (y[:, None] == np.unique(y)).astype(float)
+
+
+def weights_of(weight, n):
+    return np.ones(n) if weight is None else np.asarray(weight, float)
+
+
+def scores(X, coef, intercept):
+    return np.asarray(X, float) @ np.atleast_2d(coef).T + np.ravel(intercept)
+
+
+def penalty_of(coef, penalty):
+    coef = np.atleast_2d(coef)
+    return 0.5 * np.sum(np.broadcast_to(penalty, len(coef)) * np.sum(coef**2, axis=1))
+
+
+def squared_objective(X, y, coef, intercept, penalty=0.0, weight=None):
+    """Return 1/(2S) sum s |y - Wx - b|^2 + penalty."""
+    s = weights_of(weight, len(y))
+    wrong = scores(X, coef, intercept) - np.reshape(y, (len(y), -1))
+    return 0.5 * s @ np.sum(wrong**2, axis=1) / s.sum() + penalty_of(coef, penalty)
+
+
+def log_loss_objective(X, y, coef, intercept, penalty=0.0, weight=None):
+    """Return (1/S) sum s log-loss + penalty: one row of W for two classes, else K."""
+    s = weights_of(weight, len(y))
+    Z = scores(X, coef, intercept)
+    if Z.shape[1] == 1:  # softmax of (0, z) is the logistic function of z
+        Z = np.hstack([np.zeros_like(Z), Z])
+    largest = Z.max(axis=1)
+    loss = largest + np.log(np.exp(Z - largest[:, None]).sum(axis=1))
+    loss -= np.sum(Z * one_hot(y), axis=1)
+    return s @ loss / s.sum() + penalty_of(coef, penalty)
+
+
+def standardise(X, s, fit_intercept=True):
+    """Return ((X - mean) / scale, mean, scale), scale 1 where a column is constant."""
+    X = np.array(X, float)
+    share = s / s.sum()
+    mean = share @ X if fit_intercept else np.zeros(X.shape[1])
+    X -= mean
+    scale = np.sqrt(share @ X**2)
+    scale[scale <= 1e-10 * np.maximum(1, np.abs(mean))] = 1
+    X /= scale
+    return X, mean, scale
+
+
+def least_squares(X, y, penalty=0.0, weight=None, fit_intercept=True):
+    """Minimise the squared objective by an SVD of the (augmented) matrix."""
+    s = weights_of(weight, len(y))
+    Y = np.reshape(y, (len(y), -1)).astype(float)
+    U, mean, scale = standardise(X, s, fit_intercept)
+    centre = s @ Y / s.sum() if fit_intercept else np.zeros(Y.shape[1])
+    root = np.sqrt(s / s.sum())[:, None]
+    coef = np.empty((Y.shape[1], X.shape[1]))
+    for k, lam in enumerate(np.broadcast_to(penalty, Y.shape[1])):
+        A = np.vstack([root * U, np.diag(np.sqrt(lam) / scale)]) if lam else root * U
+        b = root[:, 0] * (Y[:, k] - centre[k])
+        b = np.concatenate([b, np.zeros(len(A) - len(b))])
+        coef[k] = np.linalg.lstsq(A, b, rcond=None)[0] / scale
+    intercept = centre - coef @ mean
+    return Optimum(
+        squared_objective(X, Y, coef, intercept, penalty, weight),
+        squared_objective(X, Y, 0 * coef, centre, 0.0, weight),
+        coef,
+        intercept,
+    )
+
+
+def newton(X, y, penalty, weight=None, fit_intercept=True, accuracy=1e-11):
+    """Minimise the log-loss objective by damped Newton steps, b unpenalised."""
+    s = weights_of(weight, len(y))
+    share = s / s.sum()
+    T = one_hot(y)[:, 1:] if len(np.unique(y)) == 2 else one_hot(y)
+    K = T.shape[1]
+    U, mean, scale = standardise(X, s, fit_intercept)
+    if fit_intercept:
+        U = np.hstack([U, np.ones((len(U), 1))])
+    d = U.shape[1]
+    ridge = np.zeros((K, d))
+    ridge[:, : len(scale)] = penalty / scale**2
+    # Adding a constant to all scores changes no softmax: the sum of b is pinned to 0.
+    pin = np.zeros((K, d, K, d))
+    if fit_intercept and K > 1:
+        pin[:, -1, :, -1] = 1.0
+
+    def model(V):
+        Z = U @ V.T
+        if K == 1:
+            loss = np.logaddexp(0, Z[:, 0]) - T[:, 0] * Z[:, 0]
+            P = np.exp(-np.logaddexp(0, -Z))
+        else:
+            top = Z.max(axis=1, keepdims=True)
+            E = np.exp(Z - top)
+            total = E.sum(axis=1, keepdims=True)
+            P = E / total
+            loss = (top + np.log(total))[:, 0] - np.sum(T * Z, axis=1)
+        return share @ loss + 0.5 * np.sum(ridge * V**2), P
+
+    V = np.zeros((K, d))
+    if fit_intercept:
+        rate = share @ T
+        V[:, -1] = np.log(rate / (1 - rate)) if K == 1 else np.log(rate)
+    start = value = model(V)[0]
+    P = model(V)[1]
+    for _ in range(100):
+        G = (share[:, None] * (P - T)).T @ U + ridge * V
+        H = pin.copy()
+        for j in range(K):
+            for k in range(j, K):
+                curve = share * P[:, j] * ((j == k) - P[:, k])
+                H[j, :, k] = H[k, :, j] = (U * curve[:, None]).T @ U
+        H = H.reshape(K * d, K * d) + np.diag(ridge.ravel())
+        move = np.linalg.lstsq(H, -G.ravel(), rcond=None)[0].reshape(K, d)
+        decrement = -np.sum(G * move)
+        if decrement <= accuracy * (start - value):
+            break
+        rate = 1.0
+        while model(V + rate * move)[0] > value - 1e-4 * rate * decrement:
+            rate /= 2
+            assert rate > 1e-10, "no descent along Newton's direction"
+        V = V + rate * move
+        value, P = model(V)
+    else:
+        raise AssertionError("Newton's method did not converge")
+    coef = V[:, : len(scale)] / scale
+    intercept = V[:, -1] - coef @ mean if fit_intercept else np.zeros(K)
+    best = log_loss_objective(X, y, coef, intercept, penalty, weight)
+    return Optimum(best, start, coef, intercept)

@@ -1,0 +1,80 @@
+"""The documentation is true: README and examples run, docstrings are complete."""
+
+import inspect
+import re
+import runpy
+import shutil
+from pathlib import Path
+
+import pytest
+
+import sgd_estimators
+from sgd_estimators import optimizers, schedules
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+PUBLIC = {
+    f"{module.__name__}.{name}"
+    for module in (sgd_estimators, optimizers, schedules)
+    for name in module.__all__
+    if callable(getattr(module, name))
+}
+ERRORS = {
+    "GL08": "no docstring",
+    "SS03": "the summary does not end with a full stop",
+    "PR01": "parameters are missing",
+    "PR02": "unknown parameters",
+    "PR03": "parameters in another order",
+    "PR10": "no space before a colon",
+    "RT01": "no Returns",
+    "YD01": "no Yields",
+}
+
+
+def test_readme_code_runs():
+    # Warnings are errors here: the README shows code that has nothing to warn of.
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    assert len(blocks) >= 3
+    namespace = {}
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), namespace)
+
+
+def test_readme_begins_with_the_two_commands():
+    head = (ROOT / "README.md").read_text().split("```")[1]
+    assert "make demo" in head
+    assert "make test" in head
+
+
+@pytest.mark.parametrize("script", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.filterwarnings("default::sgd_estimators.DivergenceWarning")
+def test_example_runs(script, tmp_path, capsys):
+    # Pictures are written beside the script, so that a copy of it is run.
+    pytest.importorskip("matplotlib")
+    runpy.run_path(shutil.copy(script, tmp_path), run_name="__main__")
+    assert capsys.readouterr().out
+    assert (tmp_path / f"{script.stem}.png").stat().st_size > 1000
+
+
+def public_members(name):
+    """Yield the name, and those of the methods of a class that are ours and public."""
+    yield name
+    module, _, attribute = name.rpartition(".")
+    found = {"sgd_estimators": sgd_estimators}.get(module) or getattr(
+        sgd_estimators, module.rpartition(".")[2]
+    )
+    cls = getattr(found, attribute)
+    if inspect.isclass(cls):
+        for member, method in inspect.getmembers(cls, inspect.isfunction):
+            ours = method.__module__.startswith("sgd_estimators")
+            # `start` of a rule refers to the base class, which says it all
+            if ours and not member.startswith("_") and member != "start":
+                yield f"{name}.{member}"
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_docstrings_are_complete(name):
+    validate = pytest.importorskip("numpydoc.validate", reason="needs numpydoc")
+    for member in public_members(name):
+        found = validate.validate(member)["errors"]
+        assert [e for e in found if e[0] in ERRORS] == [], member
