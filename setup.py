@@ -14,7 +14,11 @@ DEBUG = os.environ.get("SGD_ESTIMATORS_DEBUG", "0") != "0"
 if sys.platform == "win32":
     compile_args = ["/Od" if DEBUG else "/O2"]
 else:
-    compile_args = ["-O1", "-g", "-UNDEBUG", "-fopenmp-simd"] if DEBUG else ["-O3", "-fopenmp-simd", "-fno-math-errno"]
+    compile_args = (
+        ["-O1", "-g", "-UNDEBUG", "-fopenmp-simd"]
+        if DEBUG
+        else ["-O3", "-fopenmp-simd", "-fno-math-errno"]
+    )
 
 extension = Extension(
     "sgd_estimators._kernels.*",

@@ -94,7 +94,11 @@ def table_row(label, length, product, call, limit, pairs):
 def main():
     """Print a line for each type, shape and batch size."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a tenth of the rows")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="a tenth of the rows, which caches may hold: no measure of the bounds",
+    )
     parser.add_argument("--grouped", action="store_true", help="neighbours are alike")
     parser.add_argument("--sklearn", action="store_true", help="time SGDRegressor too")
     parser.add_argument("--pairs", type=int, default=7)

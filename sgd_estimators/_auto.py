@@ -50,7 +50,7 @@ def metric(f: Objective) -> tuple[Array, Array]:
     if not f.rows.fit_intercept:
         mean, square = np.zeros_like(mean), square + mean * mean
     # Rounding leaves a constant column some variance.
-    varies = square > 1e-20 * (mean * mean + square)
+    varies = square > 1e-28 * (mean * mean + square)
     scale = np.sqrt(square + f.alpha.max(initial=0.0) / f.loss.curvature)
     return mean, np.where(varies, scale, 1.0)
 

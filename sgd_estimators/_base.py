@@ -101,6 +101,36 @@ class LinearSGD(BaseEstimator):
     def _check(self) -> None:
         """Check the parameters before any work."""
         check_shared(self)
+        resolve_optimizer(self, streaming=False).start(1)
+        resolve_schedule(self.schedule)
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, ``optimizer__beta1`` and its like among them.
+
+        Parameters
+        ----------
+        **params
+            Names and values.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For a name that this model does not have.
+        """
+        for name in params:
+            head, _, tail = name.partition("__")
+            held = params.get(head, getattr(self, head, None))
+            if tail and not hasattr(held, "set_params"):
+                raise ValueError(
+                    f"{name} needs an object in {head}, got {head}={held!r}; give it, say, "
+                    "optimizer=Adam() instead of a name"
+                )
+        super().set_params(**params)
+        return self
 
     # Fitting
 
@@ -138,12 +168,12 @@ class LinearSGD(BaseEstimator):
             For bad data or parameters, before any work.
         """
         self._check()
-        X, y, weight, active = self._validate(X, y, sample_weight, reset=True)
+        resume = self.warm_start and hasattr(self, "_run")
+        X, y, weight, active = self._validate(X, y, sample_weight, reset=not resume)
         validation = self._validation(X, y, weight, active, X_val, y_val, sample_weight_val)
         if validation is not None and X_val is None:
             active = validation[4]
         f = self._objective(X, y, weight, active)
-        resume = self.warm_start and hasattr(self, "_run")
         run = self._resumed(f, streaming=False) if resume else self._new_run(f, None)
         if self.warm_start and not resume and hasattr(self, "coef_"):
             run = self._new_run(f, self._start_from(f))
@@ -231,18 +261,10 @@ class LinearSGD(BaseEstimator):
                 f"warm_start goes on with {run.W.shape} parameters, but the data and "
                 f"fit_intercept ask for {_auto.start(f).shape}"
             )
-        metric = (np.asarray(f.rows.mean), np.asarray(f.rows.scale))
-        if not all(map(np.array_equal, metric, run.metric)):
-            new = f.rows.mean, f.rows.scale
-            f.rows.set_metric(*run.metric)
-            user = f.rows.to_user(run.W)
-            f.rows.set_metric(*new)
-            run.W, run.metric = f.rows.from_user(*user), metric
-            run.forget()
+        run.move(f)
         if self._setup() != self._run_setup:
             run.restart(self._batch_size(f.n_active))
-        if streaming:
-            run.batch_size = self._batch_size(f.n_active)
+        run.batch_size = self._batch_size(f.n_active)
         run.recognise(f)
         return run
 
@@ -329,11 +351,12 @@ class LinearSGD(BaseEstimator):
                 random_state=seed,
                 stratify=strata,
             )
+            held = np.sort(held)
             seen = None if weight is None else weight[held]
             return (
                 X,
-                np.sort(held),
-                self._decode(y[np.sort(held)]),
+                held,
+                self._decode(y[held]),
                 seen,
                 np.sort(train),
             )

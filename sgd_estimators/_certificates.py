@@ -30,8 +30,9 @@ class Certificate:
         self.f = f
         self._squared = isinstance(f.loss, Squared)
         n, d = f.n_active, f.rows.n_features + f.rows.fit_intercept
-        self._exact = self._squared and (d <= 128 or n * d * d <= CHEAP)
-        self._spectrum: tuple[Array, Array] | None = None
+        self._exact = self._squared and (d <= 128 or (d <= 512 and n * d * d <= CHEAP))
+        self._gram: Array | None = None
+        self._spectra: dict[float, tuple[Array, Array, Array]] = {}
         self._centre: tuple[Array, Array] | None = None
 
     def bound(self, W: Array, value: float, G: Array) -> tuple[Array, str]:
@@ -64,34 +65,38 @@ class Certificate:
     def _decrement(self, G: Array) -> Array:
         """Return 1/2 g' H^+ g; infinite if g leaves the range of H by more than rounding.
 
-        Rank is decided on H as it stands: in the diagonal metric it is equilibrated.
+        Rank is decided on H equilibrated.
         """
-        if self._spectrum is None:
-            f = self.f
-            gram = f.rows.gram(np.asarray(f.indices), f.weight) / f.total_weight
-            self._spectrum = np.linalg.eigh(gram)
-        values, vectors = self._spectrum
         gap = np.empty(len(G))
         for k, g in enumerate(G):
-            penalty = self.f.penalty[k]
-            if np.all(penalty == penalty[0]):
-                roots, basis = values + penalty[0], vectors
-            else:
-                gram = (vectors * values) @ vectors.T
-                roots, basis = np.linalg.eigh(gram + np.diag(penalty))
-            parts = basis.T @ g
-            kept = roots > len(g) * np.finfo(float).eps * roots[-1]
-            lost = np.linalg.norm(parts[~kept])
-            tiny = 1e-10 * np.sqrt(self._size[k] * roots[-1])
+            scale, roots, basis = self._spectrum_of(float(self.f.alpha[k]))
+            parts = basis.T @ (scale * g)
+            eps = float(np.finfo(float).eps)
+            kept = roots > 1e3 * len(g) * eps * roots[-1]  # beyond the Gram's own error
+            lost = float(np.linalg.norm(parts[~kept]))
             gap[k] = 0.5 * np.sum(parts[kept] ** 2 / roots[kept])
-            if lost > tiny:
+            if lost > 100 * eps * np.sqrt(self._size[k] * roots[-1]):
                 gap[k] = np.inf
         return gap
+
+    def _spectrum_of(self, alpha: float) -> tuple[Array, Array, Array]:
+        """Return D, the eigenvalues and the eigenvectors of D H D, whose diagonal is 1."""
+        if self._gram is None:
+            f = self.f
+            self._gram = f.rows.gram(np.asarray(f.indices), f.weight) / f.total_weight
+        if alpha not in self._spectra:
+            d = self.f.rows.n_features
+            H = self._gram.copy()
+            H[np.arange(d), np.arange(d)] += alpha / self.f.rows.scale**2
+            diagonal = np.diag(H)
+            scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+            self._spectra[alpha] = (scale, *np.linalg.eigh(scale[:, None] * H * scale))
+        return self._spectra[alpha]
 
     @property
     def _size(self) -> Array:
         """A scale of f for each output, against which a gradient is rounding."""
-        y = self.f.y
+        y = self.f.y[np.asarray(self.f.indices)]
         size: Array = np.maximum(np.mean(y * y, axis=0), np.finfo(float).tiny)
         return size
 

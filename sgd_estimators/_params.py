@@ -81,7 +81,8 @@ def check_shared(model: Any) -> None:
         flag(name, getattr(model, name))
     real("validation_fraction", model.validation_fraction, 0, 1, open_=True)
     integer("n_iter_no_change", model.n_iter_no_change, 1)
-    integer("verbose", int(model.verbose), 0)
+    if not isinstance(model.verbose, bool):
+        integer("verbose", model.verbose, 0)
     if model.n_jobs is not None:
         valid = isinstance(model.n_jobs, Integral) and model.n_jobs != 0
         choice("n_jobs", model.n_jobs, "None or an integer other than 0", valid)

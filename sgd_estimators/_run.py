@@ -1,6 +1,7 @@
 """The run: epochs, the order of the rows, stopping, and what is written down."""
 
 import math
+import pickle
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ Array = NDArray[np.float64]
 Record = dict[str, float]
 
 LOOK = 8  # epochs at least between evaluations at new lows of the mean loss
+MAX_CUTS = 20
 FIELDS = ("loss", "rate", "seconds", "objective", "gap", "score")
 
 
@@ -63,10 +65,13 @@ class Run:
     best: tuple[float, Array] | None = None
     best_score: tuple[float, Array] | None = None
     stalled: int = 0  # epochs without a gain
+    lost: bool = False  # the step's state, in a copy
+    cuts: int = 0  # of an automatic rate, after a divergence
     looked: int = 0  # the epoch of the last evaluation
     lowest: float = math.inf  # mean loss of an epoch
     losses: list[float] = field(default_factory=list)
     factors: list[float] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
     mark: tuple[Any, ...] | None = None  # of the function
     history: dict[str, list[float]] = field(
         default_factory=lambda: {name: [] for name in FIELDS}
@@ -76,31 +81,53 @@ class Run:
         """Drop what belongs to the data: floors, bests, counters; keep the iterate."""
         self.floor = self.begun = math.nan
         self.best = self.best_score = None
-        self.stalled, self.lowest = 0, math.inf
+        self.stalled, self.lowest, self.scores = 0, math.inf, []
 
     def restart(self, batch_size: int) -> None:
-        """Drop what belongs to the optimizer and the schedule; keep the iterate."""
-        self.forget()
+        """Drop what belongs to the optimizer and the schedule; begin at the best point."""
+        if self.best is not None:
+            self.W = self.best[1].copy()
+        self.stalled, self.lowest = 0, math.inf
         self.step, self.rate, self.ceiling = None, math.nan, math.inf
         self.batch_size = batch_size
-        self.losses, self.factors = [], []
+        self.losses, self.factors, self.cuts = [], [], 0
+
+    def move(self, f: Objective) -> None:
+        """See the points of this run in the metric of f."""
+        rows, old = f.rows, self.metric
+        new = np.asarray(rows.mean), np.asarray(rows.scale)
+        if all(map(np.array_equal, new, old)):
+            return
+
+        def moved(W: Array) -> Array:
+            rows.set_metric(*old)
+            user = rows.to_user(W)
+            rows.set_metric(*new)
+            return rows.from_user(*user)
+
+        self.W, self.metric = moved(self.W), new
+        if self.best is not None:
+            self.best = self.best[0], moved(self.best[1])
+        if self.best_score is not None:
+            self.best_score = self.best_score[0], moved(self.best_score[1])
 
     def recognise(self, f: Objective) -> None:
         """Forget the bests if f is not the function of the call before."""
-        value, G = f.value_and_gradient(_auto.start(f))
-        mark = float(value), float(np.abs(G).sum()), tuple(f.alpha), f.n_active
+        probe = _auto.start(f)  # off every symmetry of the data
+        probe += np.cos(np.arange(probe.size)).reshape(probe.shape)
+        value, G = f.value_and_gradient(probe)
+        mark = float(value), G.tobytes(), tuple(f.alpha), f.n_active
         if self.mark is not None and mark != self.mark:
             self.forget()
         self.mark = mark
 
     def __getstate__(self) -> dict[str, Any]:
-        """Drop a step that cannot be copied (a closure's): going on restarts it."""
+        """Drop a step that cannot be copied (a closure's): going on says so."""
         state = self.__dict__.copy()
         try:
-            if self.step is not None:
-                self.step.__reduce__()
-        except TypeError:
-            state["step"] = None
+            pickle.dumps(self.step)
+        except (TypeError, AttributeError, pickle.PicklingError):
+            state["step"], state["lost"] = None, True
         return state
 
 
@@ -157,8 +184,18 @@ class Epochs:
             start = _auto.start(f)
             run.floor = self._value(start)
             run.begun = run.floor if np.array_equal(run.W, start) else self._value(run.W)
+            if run.best is None and math.isfinite(run.begun):
+                better = run.begun <= run.floor or self.plan.streaming
+                run.best = (run.begun, run.W.copy()) if better else (run.floor, start)
         if run.step is None:
-            run.step = self._new_step()
+            if run.lost:
+                warnings.warn(
+                    "The state of the optimizer's step was lost in a copy, because the "
+                    "step is a closure: it begins anew. Use a class with __call__.",
+                    UserWarning,
+                    stacklevel=5,
+                )
+            run.step, run.lost = self._new_step(), False
         if math.isnan(run.rate):
             if self.plan.learning_rate is None:
                 smooth = _auto.smoothness(f, min(run.batch_size, f.n_active), run.seed)
@@ -257,11 +294,13 @@ class Epochs:
         """Return whether gap <= tol (f0 - f + gap) + rounding, output by output."""
         if not np.isfinite(gap).all():
             return False
-        rounding = 1e-14 * abs(self.run.floor)
         if len(gap) == 1:
-            fallen = np.array([self.run.floor - value])
+            floors = np.array([self.run.floor])
+            fallen = floors - value
         else:
-            fallen = self._floors() - self._parts()
+            floors = self._floors()
+            fallen = floors - self._parts()
+        rounding = 1e-14 * np.abs(floors)
         return bool(np.all(gap <= self.plan.tol * (fallen + gap) + rounding))
 
     def _parts(self) -> Array:
@@ -289,6 +328,7 @@ class Epochs:
             value = self.evaluate()
             run.looked = run.epoch
             if value > 4 * max(run.floor, run.begun):
+                self.evaluated = None
                 return self._recover()
             assert self.evaluated is not None
             record["objective"][-1] = value
@@ -299,6 +339,7 @@ class Epochs:
             if value < before:
                 run.best = value, self.evaluated[2]
             if self.certified(self.evaluated[3], value):
+                self._score()
                 return "certified"
         if stop := self._score():
             return stop
@@ -326,9 +367,10 @@ class Epochs:
             return None
         score = plan.score(self.solution)
         run.history["score"][-1] = score
+        run.scores.append(score)
         if run.best_score is None or score > run.best_score[0]:
             run.best_score = score, self.solution.copy()
-        scores = run.history["score"]
+        scores = run.scores
         recent = scores[-plan.n_iter_no_change :]
         if plan.early_stopping and len(scores) > plan.n_iter_no_change:
             if max(recent) <= max(scores[: -plan.n_iter_no_change]):
@@ -347,15 +389,14 @@ class Epochs:
         run = self.run
         run.W = self._start() if run.best is None else run.best[1].copy()
         run.step = self._new_step()
-        if self.plan.learning_rate is not None or run.rate < 1e-12 * self._first_rate():
+        run.cuts += 1
+        if self.plan.learning_rate is not None or run.cuts > MAX_CUTS:
             return "diverged"
-        run.rate *= run.factors[-1] / 4
-        run.ceiling = 1.0
+        raised = run.factors[-1] if isinstance(self.schedule, _auto.Auto) else 1.0
+        run.rate *= raised / 4
+        run.ceiling, run.stalled = 1.0, 0
         run.losses, run.factors = [], []
         return None
-
-    def _first_rate(self) -> float:
-        return max(self.run.history["rate"])
 
     def _start(self) -> Array:
         return _auto.start(self.f)
@@ -372,7 +413,7 @@ class Epochs:
         W, value = self._start(), run.floor
         if self.evaluated is not None:
             value, W = self.evaluated[1], self.evaluated[2]
-        if plan.early_stopping and run.best_score is not None:
+        if plan.early_stopping and run.best_score is not None and reason != "certified":
             W = run.best_score[1]
         elif run.best is not None and not value <= run.best[0]:
             W = run.best[1]
@@ -405,7 +446,7 @@ class Epochs:
                 f"The run diverged at learning_rate={run.rate:g} and returned its best "
                 "iterate. Use a smaller learning_rate, or learning_rate='auto'.",
                 DivergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         elif reason == "max_iter" and not self.plan.streaming:
             losses = run.losses[-5:]
@@ -421,5 +462,5 @@ class Epochs:
                 f"Stopped by max_iter, after {run.epoch} epochs, before "
                 f"tol={self.plan.tol:g} was certified; {cause}.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )

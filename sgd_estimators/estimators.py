@@ -279,6 +279,8 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
         takes = 'None, "balanced" or a dict of weights by class'
         choice("class_weight", self.class_weight, takes, valid or self._balanced)
 
+    _classes_given = False  # by partial_fit, or by the run that goes on
+
     @property
     def _balanced(self) -> bool:
         return isinstance(self.class_weight, str) and self.class_weight == "balanced"
@@ -287,7 +289,7 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
         check_classification_targets(y)
         y = column_or_1d(y, warn=True)
         counted = y if weight is None else y[weight > 0]
-        if reset and not (self.warm_start and hasattr(self, "_run")):
+        if reset and not self._classes_given:
             classes = np.unique(counted)
             if len(classes) < 2:
                 raise ValueError(
@@ -327,8 +329,8 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
             choice(
                 "class_weight",
                 self.class_weight,
-                "weights >= 0",
-                bool(np.all(factor >= 0)),
+                "finite weights >= 0, not all of them 0",
+                bool(np.all(factor >= 0) and np.all(np.isfinite(factor)) and factor.any()),
             )
         own: Array = factor[label]
         return own if weight is None else weight * own
@@ -351,10 +353,12 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
 
         Parameters
         ----------
-        X, y, sample_weight
+        X, y
             As in `fit`.
         classes : array-like of shape (n_classes,), default=None
             All classes that will ever come; needed in the first call.
+        sample_weight
+            As in `fit`.
 
         Returns
         -------
@@ -373,7 +377,11 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
                 f"classes must be those of the first call, {self.classes_!r}, got "
                 f"{np.unique(classes)!r}"
             )
-        return self._partial_fit(X, y, sample_weight)
+        self._classes_given = True
+        try:
+            return self._partial_fit(X, y, sample_weight)
+        finally:
+            del self._classes_given
 
     def decision_function(self, X: ArrayLike) -> Array:
         """Return the scores W x + b.

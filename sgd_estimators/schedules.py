@@ -103,7 +103,10 @@ class WarmUp(Schedule):
 
     def _formula(self, t: Array, history: History | None = None) -> Any:
         if history is not None:  # the other schedule starts when the warm-up is over
-            history = {name: h[int(self.length) :] for name, h in history.items()}
+            begun = int(self.length)
+            history = {
+                k: h[begun:] if isinstance(h, list) else h for k, h in history.items()
+            }
         later = get_schedule(self.schedule)(np.maximum(t - self.length, 0), history)
         return np.minimum((t + 1) / (self.length + 1), 1) * later
 

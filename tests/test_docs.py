@@ -67,8 +67,9 @@ def public_members(name):
     if inspect.isclass(cls):
         for member, method in inspect.getmembers(cls, inspect.isfunction):
             ours = method.__module__.startswith("sgd_estimators")
-            # `start` of a rule refers to the base class, which says it all
-            if ours and not member.startswith("_") and member != "start":
+            # those of a rule refer to the base class, which says it all
+            inherited = cls is not optimizers.Optimizer and member in ("start", "auto_rate")
+            if ours and not member.startswith("_") and not inherited:
                 yield f"{name}.{member}"
 
 

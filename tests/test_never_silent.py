@@ -1,0 +1,252 @@
+"""Nothing goes wrong without a word: divergence, stopping, bad data, bad parameters."""
+
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.exceptions import ConvergenceWarning
+
+from sgd_estimators import (
+    DivergenceWarning,
+    SGDLinearRegressor,
+    SGDLogistic,
+    SGDRidge,
+)
+from sgd_estimators.optimizers import OPTIMIZERS, Optimizer
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(200, 4))
+Y = X @ [3.0, -2.0, 1.0, 0.5] + 10 + rng.normal(size=200)
+LABEL = (Y > 10).astype(int)
+MODELS = ((SGDLinearRegressor, Y), (SGDRidge, Y), (SGDLogistic, LABEL))
+
+
+def f_of(model, X, y):
+    """Return the documented objective of a fitted regressor."""
+    lam = getattr(model, "alpha", 0.0) / len(y)
+    squares = np.mean((y - X @ model.coef_ - model.intercept_) ** 2)
+    return 0.5 * squares + 0.5 * lam * model.coef_ @ model.coef_
+
+
+def caught_from(call, *args, **kwargs):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call(*args, **kwargs)
+    return caught
+
+
+# Divergence
+
+
+@pytest.mark.parametrize("rate", [50.0, 1e6, 1e300])
+@pytest.mark.parametrize("setting", [{}, {"momentum": 0.9}, {"schedule": "constant"}])
+@pytest.mark.parametrize(("Model", "y"), MODELS[:2])
+def test_divergence_at_a_users_rate_is_told(Model, y, setting, rate):
+    model = Model(learning_rate=rate, max_iter=50, random_state=0, **setting)
+    with pytest.warns(DivergenceWarning, match="learning_rate") as caught:
+        model.fit(X, y)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__  # the user's line, not ours
+    assert model.stop_reason_ == "diverged"
+    assert not model.converged_
+    assert model.learning_rate_ == rate
+    assert np.all(np.isfinite(model.coef_))
+    assert np.isfinite(model.intercept_)
+    f0 = 0.5 * np.var(y)
+    np.testing.assert_allclose(model.objective_, f_of(model, X, y), rtol=1e-12)
+    assert model.objective_ <= f0 * (1 + 1e-12)  # of the best evaluated iterate
+    assert np.all(np.isfinite(model.predict(X)))
+
+
+def test_divergence_of_a_users_own_optimizer_is_told():
+    class Poison(Optimizer):
+        def start(self, n_params):
+            def step(x, g, rate):
+                x[0] = np.nan
+
+            return step
+
+    model = SGDLogistic(optimizer=Poison(), learning_rate=0.1)
+    with pytest.warns(DivergenceWarning):
+        model.fit(X, LABEL)
+    assert np.all(np.isfinite(model.coef_))
+    # With an automatic rate there is nothing left to cut in the end: it must end, too.
+    with pytest.warns(ConvergenceWarning):
+        model.set_params(learning_rate="auto", max_iter=100).fit(X, LABEL)
+    assert np.all(np.isfinite(model.coef_))
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("scale", [1e-150, 1e-8, 1e8, 1e150])
+def test_the_automatic_rate_survives_any_scale(optimizer, scale):
+    model = SGDLinearRegressor(optimizer=optimizer, max_iter=30, random_state=0)
+    caught = caught_from(model.fit, X * scale + 5 * scale, Y)
+    assert {w.category for w in caught} <= {ConvergenceWarning}
+    assert np.all(np.isfinite(model.coef_))
+    assert np.mean((model.predict(X * scale + 5 * scale) - Y) ** 2) < 0.1 * np.var(Y)
+
+
+def test_the_automatic_rate_recovers_from_rows_of_another_size():
+    wild = X.copy()
+    wild[::50] *= 1e4  # a batch with one of these is far steeper than the mean
+    model = SGDLinearRegressor(optimizer="sgd", max_iter=200, random_state=0)
+    caught = caught_from(model.fit, wild, Y)
+    assert {w.category for w in caught} <= {ConvergenceWarning}
+    assert np.all(np.isfinite(model.coef_))
+    assert model.objective_ <= 0.5 * np.var(Y) * (1 + 1e-12)
+
+
+# The end of a run
+
+
+@pytest.mark.parametrize("momentum", [None, 0.5])
+def test_max_iter_tells_slow_from_noisy(momentum):
+    slow = SGDRidge(learning_rate=1e-6, max_iter=5, momentum=momentum, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="(?i)slow.*max_iter") as caught:
+        slow.fit(X, Y)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    assert "tol=1e-06" in str(caught[0].message)
+    noisy = SGDRidge(
+        learning_rate=0.2,
+        batch_size=1,
+        schedule="constant",
+        momentum=momentum,
+        n_iter_no_change=1000,
+        max_iter=50,
+        random_state=0,
+    )
+    with pytest.warns(ConvergenceWarning, match="noise floor"):
+        noisy.fit(X, Y)
+    for model in (slow, noisy):
+        assert model.stop_reason_ == "max_iter"
+        assert not model.converged_
+
+
+QUIET = {
+    "certified": {},
+    "no_improvement": {"tol": 1e-15, "schedule": "constant", "learning_rate": 0.1},
+    "early_stopping": {"early_stopping": True, "tol": 0.0},
+    "callback": {"callbacks": lambda model, record: True},
+}
+
+
+@pytest.mark.parametrize("reason", QUIET)
+def test_ends_that_are_no_failure_do_not_warn(reason):
+    model = SGDRidge(random_state=0, **QUIET[reason]).fit(X, Y)  # a warning would raise
+    assert model.stop_reason_ == reason
+    assert model.converged_ == (reason == "certified")
+
+
+@pytest.mark.parametrize("stop_at", [1, 3])
+@pytest.mark.parametrize(("Model", "y"), MODELS)
+def test_an_interrupt_leaves_a_model(Model, y, stop_at):
+    seen = []
+
+    def interrupt(model, record):
+        seen.append(record)
+        if len(seen) == stop_at:
+            raise KeyboardInterrupt
+
+    model = Model(optimizer="adam", callbacks=[interrupt], random_state=0).fit(X, y)
+    assert model.stop_reason_ == "interrupted"
+    assert not model.converged_
+    assert model.n_iter_ == stop_at
+    assert np.all(np.isfinite(model.coef_))
+    assert model.score(X, y) > 0
+    model.set_params(callbacks=None, warm_start=True).fit(X, y)  # and it can go on
+    assert model.t_ > stop_at
+
+
+def test_an_interrupt_in_a_users_step_leaves_a_model():
+    class Tired(Optimizer):
+        def start(self, n_params):
+            left = iter(range(30))
+
+            def step(x, g, rate):
+                if next(left, None) is None:
+                    raise KeyboardInterrupt
+                x -= rate * g
+
+            return step
+
+    model = SGDRidge(optimizer=Tired(), batch_size=20, random_state=0).fit(X, Y)
+    assert model.stop_reason_ == "interrupted"
+    assert np.isfinite(model.objective_)
+
+
+# Bad data: (what, X, y, sample_weight, words of the message)
+
+NAN, INF = X.copy(), X.copy()
+NAN[3, 1], INF[3, 1] = np.nan, np.inf
+SPARSE_NAN = sp.csr_array(NAN)
+ONES = np.ones(200)
+BAD_DATA = {
+    "nan": (NAN, Y, None, "X.*NaN"),
+    "inf": (INF, Y, None, "X.*inf"),
+    "nan in csr": (SPARSE_NAN, Y, None, "NaN"),
+    "one row of X is too many": (X[:-1], Y, None, "199.*200"),
+    "vector": (Y, Y, None, "2D.*1D"),
+    "cube": (X[None], Y, None, "dim|3"),
+    "no rows": (X[:0], Y[:0], None, "0 sample"),
+    "no columns": (X[:, :0], Y, None, "0 feature"),
+    "text": (np.full((200, 4), "a"), Y, None, "float|string|numeric"),
+    "complex": (X + 1j, Y, None, "omplex"),
+    "nan in y": (X, np.where(Y > 12, np.nan, Y), None, "y.*NaN"),
+    "inf in y": (X, np.where(Y > 12, np.inf, Y), None, "y.*inf"),
+    "no y": (X, None, None, "y"),
+    "nan weight": (X, Y, np.where(Y > 12, np.nan, 1), "sample_weight.*NaN"),
+    "inf weight": (X, Y, np.where(Y > 12, np.inf, 1), "sample_weight.*inf"),
+    "negative weight": (X, Y, np.where(Y > 12, -1.0, 1), "sample_weight.*-1"),
+    "zero weights": (X, Y, 0 * ONES, "sample_weight.*zero"),
+    "short weights": (X, Y, ONES[:9], "sample_weight.*200.*9"),
+    "matrix of weights": (X, Y, np.ones((200, 2)), "sample_weight"),
+    "text weights": (X, Y, np.full(200, "a"), "sample_weight|string|float"),
+}
+
+
+@pytest.mark.parametrize("what", BAD_DATA)
+@pytest.mark.parametrize("how", ["fit", "partial_fit"])
+def test_bad_data_is_an_error(what, how):
+    data, target, weight, words = BAD_DATA[what]
+    with pytest.raises((ValueError, TypeError), match=f"(?s){words}"):
+        getattr(SGDRidge(), how)(data, target, sample_weight=weight)
+
+
+BAD_LABELS = {
+    "one class": (np.ones(200), None, "class"),
+    "one class has weight": (LABEL, (LABEL == 1).astype(float), "class"),
+    "real": (Y, None, "continuous|Unknown label"),
+    "two columns": (np.column_stack([LABEL, LABEL]), None, "y|shape|1d|multilabel"),
+    "nan": (np.where(LABEL == 1, np.nan, 0.0), None, "NaN"),
+}
+
+
+@pytest.mark.parametrize("what", BAD_LABELS)
+def test_bad_labels_are_an_error(what):
+    target, weight, words = BAD_LABELS[what]
+    with pytest.raises(ValueError, match=words):
+        SGDLogistic().fit(X, target, weight)
+
+
+VALIDATION = {
+    "no y_val": ({"X_val": X}, "y_val"),
+    "no X_val": ({"y_val": Y}, "X_val"),
+    "weights alone": ({"sample_weight_val": ONES}, "X_val"),
+    "rows": ({"X_val": X, "y_val": Y[:7]}, "y_val.*200.*7"),
+    "features": ({"X_val": X[:, :2], "y_val": Y}, "X.*2 features.*4"),
+    "nan": ({"X_val": NAN, "y_val": Y}, "X.*NaN"),
+    "nan in y": ({"X_val": X, "y_val": np.full(200, np.nan)}, "y_val.*NaN"),
+    "no rows": ({"X_val": X[:0], "y_val": Y[:0]}, "0 sample"),
+    "weights": ({"X_val": X, "y_val": Y, "sample_weight_val": -ONES}, "weight"),
+}
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("what", VALIDATION)
+def test_bad_validation_data_is_an_error(what, early_stopping):
+    given, words = VALIDATION[what]
+    model = SGDRidge(early_stopping=early_stopping, max_iter=5)
+    with pytest.raises((ValueError, TypeError), match=f"(?s){words}"):
+        model.fit(X, Y, **given)
