@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _auto
@@ -345,12 +345,23 @@ class LinearSGD(BaseEstimator):
             rows = np.arange(X.shape[0]) if active is None else active
             strata = y[rows, 0] if hasattr(self, "classes_") else None
             seed = check_random_state(self.random_state).randint(2**31 - 1)
-            train, held = train_test_split(
-                rows,
-                test_size=self.validation_fraction,
-                random_state=seed,
-                stratify=strata,
-            )
+            try:
+                train, held = train_test_split(
+                    rows,
+                    test_size=self.validation_fraction,
+                    random_state=seed,
+                    stratify=strata,
+                )
+            except ValueError as error:
+                raise ValueError(
+                    f"early_stopping with validation_fraction={self.validation_fraction} "
+                    f"cannot split these rows: {error}"
+                ) from error
+            if len(held) < 2:
+                raise ValueError(
+                    f"validation_fraction={self.validation_fraction} holds out {len(held)} "
+                    "row, but a score needs 2; raise it, or give X_val and y_val"
+                )
             held = np.sort(held)
             seen = None if weight is None else weight[held]
             return (
@@ -370,7 +381,8 @@ class LinearSGD(BaseEstimator):
         )
         rows = np.arange(X_val.shape[0])
         w_val = check_weight(w_val, len(rows))
-        y_val = np.asarray(y_val)
+        dtype = None if hasattr(self, "classes_") else np.float64
+        y_val = check_array(y_val, ensure_2d=False, dtype=dtype, input_name="y_val")
         if len(y_val) != len(rows):
             raise ValueError(
                 f"y_val must have a value for each row of X_val, {len(rows)}, got "

@@ -9,7 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import check_array
+from sklearn.metrics import get_scorer
+from sklearn.utils import check_array, check_random_state
 
 from ._optimizer import Optimizer
 from ._schedule import Schedule
@@ -86,6 +87,19 @@ def check_shared(model: Any) -> None:
     if model.n_jobs is not None:
         valid = isinstance(model.n_jobs, Integral) and model.n_jobs != 0
         choice("n_jobs", model.n_jobs, "None or an integer other than 0", valid)
+    try:
+        check_random_state(model.random_state)
+    except ValueError as error:
+        raise ValueError(
+            f"random_state must be None, an integer or a RandomState, got "
+            f"{model.random_state!r}: {error}"
+        ) from error
+    if isinstance(model.scoring, str):
+        get_scorer(model.scoring)
+    elif model.scoring is not None and not callable(model.scoring):
+        raise TypeError(
+            f"scoring must be None, a name or a callable, got {model.scoring!r}"
+        )
     for callback in as_callbacks(model.callbacks):
         if not callable(callback):
             raise TypeError(

@@ -449,8 +449,11 @@ class Epochs:
                 stacklevel=5,
             )
         elif reason == "max_iter" and not self.plan.streaming:
-            losses = run.losses[-5:]
-            noisy = len(losses) > 1 and min(losses[1:]) >= losses[0]
+            earlier, late = (
+                np.mean(run.losses[-10:-5] or [math.inf]),
+                np.mean(run.losses[-5:]),
+            )
+            noisy = earlier - late < 1e-2 * (run.floor - late)
             cause = (
                 "tol is below the noise floor of this rate: use schedule='auto' or a "
                 "decaying schedule, a smaller learning_rate, or a larger batch_size"

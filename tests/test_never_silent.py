@@ -109,7 +109,7 @@ def test_max_iter_tells_slow_from_noisy(momentum):
     assert caught[0].filename == __file__
     assert "tol=1e-06" in str(caught[0].message)
     noisy = SGDRidge(
-        learning_rate=0.2,
+        learning_rate=0.05,
         batch_size=1,
         schedule="constant",
         momentum=momentum,
@@ -125,7 +125,7 @@ def test_max_iter_tells_slow_from_noisy(momentum):
 
 
 QUIET = {
-    "certified": {},
+    "certified": {"batch_size": "full", "momentum": 0.5},
     "no_improvement": {"tol": 1e-15, "schedule": "constant", "learning_rate": 0.1},
     "early_stopping": {"early_stopping": True, "tol": 0.0},
     "callback": {"callbacks": lambda model, record: True},

@@ -1,0 +1,241 @@
+"""What a run writes down, tells and obeys: history, callbacks, early stopping."""
+
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import sklearn
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import make_scorer, median_absolute_error
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.ConvergenceWarning"  # runs of a given length
+)
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(400, 20))
+Y = X[:, :3] @ [2.0, -1, 1] + 3 * rng.normal(size=400)
+LABEL = np.digitize(Y, [-2, 2])
+LARGE = rng.normal(size=(40_000, 20))  # beyond the cache: evaluated now and then
+LARGE_Y = LARGE[:, 0] + rng.normal(size=40_000)
+MODELS = ((SGDLinearRegressor, Y), (SGDRidge, Y), (SGDLogistic, LABEL))
+FIXED = {"tol": 0.0, "n_iter_no_change": 1000, "random_state": 0}
+
+
+@pytest.mark.parametrize(("Model", "y"), MODELS)
+def test_history_has_a_row_an_epoch(Model, y):
+    model = Model(max_iter=12, **FIXED).fit(X, y)
+    fields = {"loss", "rate", "seconds", "objective", "gap", "score"}
+    assert set(model.history_) >= fields
+    assert {len(values) for values in model.history_.values()} == {12}
+    assert model.n_iter_ == 12
+    for name in ("loss", "rate", "seconds"):
+        assert np.all(np.isfinite(model.history_[name])), name
+        assert np.all(model.history_[name] >= 0), name
+    assert np.all(np.isnan(model.history_["score"]))
+    # X fits the cache: every epoch is evaluated, and the best is returned.
+    objective = model.history_["objective"]
+    assert np.all(np.isfinite(objective))
+    np.testing.assert_allclose(model.objective_, objective.min(), rtol=1e-13)
+    if Model is SGDLinearRegressor:
+        assert np.all(model.history_["gap"] >= objective - objective.min())
+
+
+def test_large_data_is_evaluated_at_powers_of_two_and_the_end():
+    model = SGDRidge(max_iter=21, schedule="constant", **FIXED).fit(LARGE, LARGE_Y)
+    evaluated = 1 + np.flatnonzero(np.isfinite(model.history_["objective"]))
+    assert {1, 2, 4, 8, 16, 21} <= set(evaluated.tolist())
+    assert len(evaluated) < 15
+    again = SGDRidge(max_iter=21, schedule="constant", **FIXED).fit(LARGE, LARGE_Y)
+    np.testing.assert_array_equal(model.history_["objective"], again.history_["objective"])
+
+
+def test_the_running_loss_is_the_mean_of_the_batches_objectives():
+    model = SGDRidge(3.0, batch_size="full", schedule="constant", max_iter=5, **FIXED).fit(
+        X, Y
+    )
+    # The full batch's value before the step: f of the epoch before.
+    loss, objective = model.history_["loss"], model.history_["objective"]
+    np.testing.assert_allclose(loss[0], 0.5 * np.var(Y), rtol=1e-12)
+    np.testing.assert_allclose(loss[1:], objective[:-1], rtol=1e-12)
+
+
+@pytest.mark.parametrize(("Model", "y"), MODELS)
+def test_callbacks_see_the_model_and_the_record(Model, y):
+    seen = []
+
+    def look(model, record):
+        seen.append((model.coef_.copy(), dict(record), model.predict(X).shape))
+
+    def stop(model, record):
+        return len(seen) == 4
+
+    model = Model(callbacks=[look, stop], **FIXED).fit(X, y)
+    assert model.stop_reason_ == "callback"
+    assert model.n_iter_ == len(seen) == 4
+    for k, (_, record, shape) in enumerate(seen):
+        assert shape[0] == len(y)
+        for name, value in record.items():
+            np.testing.assert_array_equal(value, model.history_[name][k])
+    quiet = Model(max_iter=4, **FIXED).fit(X, y)
+    assert quiet.coef_.tobytes() == model.coef_.tobytes()  # looking changes nothing
+
+
+def test_an_error_in_a_callback_is_the_users():
+    def broken(model, record):
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        SGDRidge(callbacks=broken).fit(X, Y)
+
+
+@pytest.mark.parametrize(("verbose", "lines"), [(0, 0), (1, 2), (10, 20)])
+def test_verbose_prints_a_line_now_and_then(verbose, lines, capsys):
+    SGDRidge(verbose=verbose, max_iter=20, **FIXED).fit(X, Y)
+    out = capsys.readouterr().out
+    assert len(out.splitlines()) == lines
+    assert "nan" not in out
+    if lines:
+        assert "epoch 10" in out
+        assert "loss" in out
+
+
+# Early stopping
+
+
+@pytest.mark.parametrize("data", [X, sp.csr_array(X)], ids=["dense", "csr"])
+@pytest.mark.parametrize(("Model", "y"), MODELS)
+def test_early_stopping_restores_the_best_weights(Model, y, data):
+    scores = []
+
+    def look(model, record):
+        scores.append((record["score"], model.score(data, y), model.coef_.copy()))
+
+    model = Model(
+        early_stopping=True, n_iter_no_change=4, random_state=0, tol=0, callbacks=look
+    ).fit(data, y)
+    assert model.stop_reason_ == "early_stopping"
+    assert not model.converged_
+    held = model.history_["score"]
+    assert np.all(np.isfinite(held))
+    best = int(np.argmax(held))
+    assert len(held) == best + 1 + 4  # the epochs without a gain
+    np.testing.assert_array_equal(model.coef_, scores[best][2])
+
+
+@pytest.mark.parametrize("stops", [True, False])
+@pytest.mark.parametrize(("Model", "y"), MODELS)
+def test_a_validation_set_is_scored_and_stops_only_if_asked(Model, y, stops):
+    rest, held = np.s_[:300], np.s_[300:]
+    model = Model(early_stopping=stops, max_iter=40, n_iter_no_change=3, random_state=0)
+    model.set_params(tol=0)
+    kept = []
+    model.set_params(callbacks=lambda m, r: kept.append(m.coef_.copy()))
+    model.fit(X[rest], y[rest], X_val=X[held], y_val=y[held])
+    score = model.history_["score"]
+    assert np.all(np.isfinite(score))
+    if stops:
+        assert model.stop_reason_ == "early_stopping"
+        assert len(score) == np.argmax(score) + 1 + 3
+        np.testing.assert_allclose(model.score(X[held], y[held]), score.max(), rtol=1e-12)
+        return
+    assert model.stop_reason_ != "early_stopping"
+    without = Model(max_iter=40, n_iter_no_change=3, tol=0, random_state=0)
+    without.fit(X[rest], y[rest])
+    assert without.coef_.tobytes() == model.coef_.tobytes()  # it is only written down
+
+
+def test_validation_weights_and_scoring_are_used():
+    weight = np.where(np.arange(100) < 50, 1.0, 0.0)
+    given = {"early_stopping": True, "max_iter": 5, **FIXED}
+    data = X[:300], Y[:300]
+    held, target = X[300:], Y[300:]
+    one = SGDRidge(**given).fit(*data, X_val=held, y_val=target, sample_weight_val=weight)
+    other = SGDRidge(**given).fit(*data, X_val=held[:50], y_val=target[:50])
+    np.testing.assert_allclose(one.history_["score"], other.history_["score"], rtol=1e-10)
+    mine = make_scorer(median_absolute_error, greater_is_better=False)
+    for scoring in (
+        "neg_median_absolute_error",
+        mine,
+        lambda m, X, y: -np.median(np.abs(m.predict(X) - y)),
+    ):
+        model = SGDRidge(scoring=scoring, **given)
+        model.fit(*data, X_val=held, y_val=target)
+        want = -median_absolute_error(target, model.predict(held))
+        np.testing.assert_allclose(model.history_["score"].max(), want, rtol=1e-10)
+
+
+def test_a_probability_scorer_works():
+    model = SGDLogistic(
+        scoring="neg_log_loss", early_stopping=True, max_iter=30, random_state=0
+    ).fit(X, LABEL)
+    assert np.all(model.history_["score"] < 0)
+
+
+def test_a_validation_set_is_routed_through_a_pipeline():
+    rest, held = np.s_[:300], np.s_[300:]
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = SGDRidge(early_stopping=True, max_iter=20, random_state=0)
+        model.set_fit_request(X_val=True, y_val=True, sample_weight=True)
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        pipeline = make_pipeline(scaler, model, transform_input=["X_val"])
+        pipeline.fit(
+            50 + 9 * X[rest],
+            Y[rest],
+            sample_weight=np.ones(300),
+            X_val=50 + 9 * X[held],
+            y_val=Y[held],
+        )
+    score = pipeline[-1].history_["score"]
+    got = pipeline.score(50 + 9 * X[held], Y[held])
+    np.testing.assert_allclose(got, score.max(), rtol=1e-10)
+
+
+# Averaging
+
+
+@pytest.mark.parametrize("average", [True, 5, "tail"])
+@pytest.mark.parametrize(("Model", "y"), MODELS)
+def test_averaging_lowers_the_noise(Model, y, average):
+    noisy = {
+        "learning_rate": 0.02,
+        "batch_size": 1,
+        "schedule": "constant",
+        "max_iter": 32,
+        **FIXED,
+    }
+    best = Model(random_state=0).fit(X, y).objective_
+    last = Model(**noisy).fit(X, y)
+    averaged = Model(average=average, **noisy).fit(X, y)
+    assert averaged.objective_ - best < 0.5 * (
+        np.mean(last.history_["objective"][8:]) - best
+    )
+
+
+def test_averaging_is_the_mean_of_the_iterates():
+    def iterates(**setting):
+        kept = []
+        given = {"batch_size": "full", "schedule": "constant", "max_iter": 9, **FIXED}
+        model = SGDRidge(callbacks=lambda m, r: kept.append(m.coef_.copy()), **given)
+        model.set_params(**setting).fit(X, Y)
+        return kept
+
+    plain = iterates()
+    for average, first in ((True, 0), (4, 3)):
+        want = np.mean(plain[first:], axis=0)
+        np.testing.assert_allclose(iterates(average=average)[-1], want, rtol=1e-10)
+
+
+def test_max_iter_counts_the_epochs_of_this_call():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = SGDRidge(max_iter=1, batch_size=50, **FIXED).fit(X, Y)
+    assert [w.category for w in caught] == [ConvergenceWarning]
+    assert (model.n_iter_, model.t_) == (1, 8)
+    model.partial_fit(X[:30], Y[:30])
+    assert (model.n_iter_, model.t_) == (1, 9)
