@@ -449,11 +449,11 @@ class Epochs:
                 stacklevel=5,
             )
         elif reason == "max_iter" and not self.plan.streaming:
-            earlier, late = (
-                np.mean(run.losses[-10:-5] or [math.inf]),
-                np.mean(run.losses[-5:]),
+            losses = np.array(run.losses[-10:])
+            noisy = len(losses) > 5 and (
+                losses[:-5].mean() - losses[-5:].mean()
+                < 1e-2 * (run.floor - losses[-5:].mean())
             )
-            noisy = earlier - late < 1e-2 * (run.floor - late)
             cause = (
                 "tol is below the noise floor of this rate: use schedule='auto' or a "
                 "decaying schedule, a smaller learning_rate, or a larger batch_size"
