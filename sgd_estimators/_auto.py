@@ -46,7 +46,7 @@ def metric(f: Objective) -> tuple[Array, Array]:
     curvature: the variance alone would let the penalty blow up on tiny columns. Without
     an intercept to take it up there is no centre, and the scale is about 0.
     """
-    mean, square = f.rows.moments(np.asarray(f.indices), f.weight)
+    mean, square = f.rows.moments(f.indices, f.weight)
     if not f.rows.fit_intercept:
         mean, square = np.zeros_like(mean), square + mean * mean
     # Rounding leaves a constant column some variance.
@@ -62,11 +62,13 @@ def batch_size(n: int) -> int:
 
 def smoothness(f: Objective, batch: int, seed: int) -> Smoothness:
     """Estimate the expected smoothness of mini-batches (Gower et al. 2019, b-nice)."""
-    n, rows = f.n_active, np.asarray(f.indices)
+    n = f.n_active
+    sample: Any = f.indices
+    g = f.value_and_gradient(start(f))[1]
     rng = np.random.default_rng([seed, 0])
-    sample = rows
     if n > (size := max(2048, 20 * f.rows.n_features)):
-        sample = np.sort(rng.choice(rows, size, replace=False))
+        places = np.sort(rng.choice(n, size, replace=False))
+        sample = places if f.active is None else f.active[places]
     # The gradient of a squared loss with y = 0 is the Hessian times the point.
     quadratic = Objective(
         f.rows, Squared(), np.zeros((f.rows.n_rows, 1)), [0.0], f.weight, f.active
@@ -82,11 +84,10 @@ def smoothness(f: Objective, batch: int, seed: int) -> Smoothness:
         largest = float(np.linalg.norm(v))
     curvature, penalty = f.loss.curvature, float(f.penalty.max(initial=0.0))
     full = 1.1 * curvature * largest + penalty  # the power iteration ends below
-    row = f.rows.largest_norm(rows, f.weight) + f.rows.fit_intercept
+    row = f.rows.largest_norm(f.indices, f.weight) + f.rows.fit_intercept
     row *= curvature * n / f.total_weight
     share = (n - batch) / (batch * max(1, n - 1))
 
-    g = f.value_and_gradient(start(f))[1]
     # The sign of a gradient that is only rounding would be noise.
     sign = np.where(np.abs(g) > 1e-10 * np.abs(g).max(initial=0.0), np.sign(g), 0.0)
     bend = sum(
@@ -101,9 +102,8 @@ def start(f: Objective) -> Array:
     """Return W = 0 with the best constant scores as intercepts."""
     W = np.zeros((f.n_outputs, f.rows.n_features + f.rows.fit_intercept))
     if f.rows.fit_intercept:
-        rows = np.asarray(f.indices)
-        weight = None if f.weight is None else f.weight[rows]
-        W[:, -1] = f.loss.intercept(f.y[rows], weight)
+        weight = None if f.weight is None else f.take(f.weight)
+        W[:, -1] = f.loss.intercept(f.take(f.y), weight)
     return W
 
 
@@ -130,24 +130,28 @@ def run_length(f: Objective, W: Array, longest: int, seed: int) -> int:
     if fits_cache(f) or f.rows.row_bytes >= WIDE_ROW:
         return 1
     rng = np.random.default_rng([seed, 1])
-    rows = np.asarray(f.indices)
+    rows = f.indices
     edges = np.linspace(0, len(rows), N_SEGMENTS + 1).astype(int)
-    pull = f.penalty * W
+    pull = f.value_and_gradient(W, rows[:1])[1]  # near them all: no digits are lost
+
+    def variance(places: Any, length: int) -> float:
+        """Return the variance of the mean gradients of the runs at these places."""
+        total, squares = np.zeros(W.shape), 0.0
+        for p in places:  # one after the other: a list of them would fill the memory
+            G = f.value_and_gradient(W, rows[p : p + length])[1] - pull
+            total += G
+            squares += float(np.vdot(G, G))
+        return (squares - float(np.vdot(total, total)) / len(places)) / (len(places) - 1)
 
     def spread(length: int, a_segment: int) -> float:
         """Return the mean over the segments of the variance of the runs' gradients."""
         total = 0.0
         for begin, end in pairwise(edges):
             places = begin + rng.integers(0, max(1, end - begin - length), a_segment)
-            means = [
-                f.value_and_gradient(W, rows[p : p + length])[1] - pull for p in places
-            ]
-            total += float(np.var(means, axis=0, ddof=1).sum())
+            total += variance(places, length)
         return total / N_SEGMENTS
 
-    places = rng.choice(len(rows), 2048)
-    single = np.array([f.value_and_gradient(W, rows[p : p + 1])[1] - pull for p in places])
-    noise = float(single.var(axis=0).sum())
+    noise = variance(rng.choice(len(rows), 2048), 1)
     length = min(longest, 1 << max(0, (len(rows) // (4 * N_SEGMENTS)).bit_length() - 1))
     while length > 1 and length * spread(length, 8) > 1.2 * noise:
         length //= 2

@@ -4,18 +4,16 @@ import copy
 from typing import Any, Self
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _auto
 from ._kernels.losses import Loss, Softmax
 from ._kernels.objective import Objective
-from ._kernels.rows import as_rows
+from ._kernels.rows import Rows, as_rows
 from ._params import (
     as_callbacks,
     canonical,
@@ -27,6 +25,7 @@ from ._params import (
     resolve_schedule,
 )
 from ._run import Outcome, Plan, Record, Run, go_on
+from ._validation import hold_out
 
 Array = NDArray[np.float64]
 
@@ -342,35 +341,14 @@ class LinearSGD(BaseEstimator):
                 raise ValueError("sample_weight_val needs X_val and y_val")
             if not self.early_stopping:
                 return None
-            rows = np.arange(X.shape[0]) if active is None else active
-            strata = y[rows, 0] if hasattr(self, "classes_") else None
+            labels = None
+            if hasattr(self, "classes_"):
+                labels = y[:, 0] if active is None else y[active, 0]
             seed = check_random_state(self.random_state).randint(2**31 - 1)
-            try:
-                train, held = train_test_split(
-                    rows,
-                    test_size=self.validation_fraction,
-                    random_state=seed,
-                    stratify=strata,
-                )
-            except ValueError as error:
-                raise ValueError(
-                    f"early_stopping with validation_fraction={self.validation_fraction} "
-                    f"cannot split these rows: {error}"
-                ) from error
-            if len(held) < 2:
-                raise ValueError(
-                    f"validation_fraction={self.validation_fraction} holds out {len(held)} "
-                    "row, but a score needs 2; raise it, or give X_val and y_val"
-                )
-            held = np.sort(held)
+            n = X.shape[0] if active is None else len(active)
+            train, held = hold_out(n, active, self.validation_fraction, seed, labels)
             seen = None if weight is None else weight[held]
-            return (
-                X,
-                held,
-                self._decode(y[held]),
-                seen,
-                np.sort(train),
-            )
+            return X, held, self._decode(y[held]), seen, train
         X_val = validate_data(
             self,
             X_val,
@@ -379,7 +357,7 @@ class LinearSGD(BaseEstimator):
             dtype=[np.float64, np.float32],
             order="C",
         )
-        rows = np.arange(X_val.shape[0])
+        rows = range(X_val.shape[0])
         w_val = check_weight(w_val, len(rows))
         dtype = None if hasattr(self, "classes_") else np.float64
         y_val = check_array(y_val, ensure_2d=False, dtype=dtype, input_name="y_val")
@@ -421,8 +399,8 @@ class LinearSGD(BaseEstimator):
         X = validate_data(
             self, X, reset=False, accept_sparse="csr", dtype=[np.float64, np.float32]
         )
-        scores = X @ np.atleast_2d(self.coef_).T + self.intercept_
-        return np.asarray(scores.toarray() if sp.issparse(scores) else scores)
+        coef = np.atleast_2d(self.coef_)
+        return Rows(X, False).scores(coef, self.intercept_, range(X.shape[0]))
 
     def __sklearn_tags__(self) -> Any:
         """Return the tags: sparse input is welcome."""

@@ -5,6 +5,8 @@ Fenchel's inequality gives f* >= dual(V). For squared losses the Newton decremen
 1/2 g' H^-1 g is the distance itself.
 """
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
@@ -83,7 +85,7 @@ class Certificate:
         """Return D, the eigenvalues and the eigenvectors of D H D, whose diagonal is 1."""
         if self._gram is None:
             f = self.f
-            self._gram = f.rows.gram(np.asarray(f.indices), f.weight) / f.total_weight
+            self._gram = f.rows.gram(f.indices, f.weight) / f.total_weight
         if alpha not in self._spectra:
             d = self.f.rows.n_features
             H = self._gram.copy()
@@ -96,7 +98,7 @@ class Certificate:
     @property
     def _size(self) -> Array:
         """A scale of f for each output, against which a gradient is rounding."""
-        y = self.f.y[np.asarray(self.f.indices)]
+        y = self.f.take(self.f.y)
         size: Array = np.maximum(np.mean(y * y, axis=0), np.finfo(float).tiny)
         return size
 
@@ -168,14 +170,14 @@ class Certificate:
         dual = entropy + mixed - 0.5 * float(np.sum(moment**2 / f.penalty[:, :d]))
         return np.array([max(value - dual, 0.0)])
 
-    @property
+    @cached_property
     def _shares(self) -> Array:
         """The weighted share of each class."""
         f = self.f
-        rows = np.asarray(f.indices)
-        label = f.y[rows, 0].astype(np.intp)
-        weight = None if f.weight is None else f.weight[rows]
-        return np.bincount(label, weight, max(2, f.n_outputs)) / f.total_weight
+        label = f.take(f.y)[:, 0]
+        weight = None if f.weight is None else f.take(f.weight)
+        classes = range(max(2, f.n_outputs))
+        return np.array([np.average(label == k, weights=weight) for k in classes])
 
     def _all_classes(self, own: Array, total: float) -> Array:
         """Return values of all classes from those of the outputs; they sum to `total`."""

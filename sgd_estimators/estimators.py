@@ -288,22 +288,24 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
     def _encode(self, y: Any, weight: Array | None, *, reset: bool) -> Array:
         check_classification_targets(y)
         y = column_or_1d(y, warn=True)
-        counted = y if weight is None else y[weight > 0]
         if reset and not self._classes_given:
-            classes = np.unique(counted)
+            classes = np.unique(y if weight is None else y[weight > 0])
             if len(classes) < 2:
                 raise ValueError(
                     "y must hold at least 2 classes, but the data contains only one "
                     f"class: {classes[0]!r}"
                 )
             self.classes_ = classes
-        known = np.isin(counted, self.classes_)
-        if not known.all():
+        label = np.searchsorted(self.classes_, y)
+        np.minimum(label, len(self.classes_) - 1, out=label)
+        unknown = self.classes_[label] != y
+        if weight is not None:
+            unknown &= weight > 0
+        if unknown.any():
             raise ValueError(
                 f"y must hold the classes {self.classes_!r} only, got "
-                f"{counted[~known][0]!r} as well"
+                f"{y[unknown][0]!r} as well"
             )
-        label = np.minimum(np.searchsorted(self.classes_, y), len(self.classes_) - 1)
         return np.ascontiguousarray(label.reshape(-1, 1), np.float64)
 
     def _decode(self, y: Array) -> Any:

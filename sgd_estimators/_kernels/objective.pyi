@@ -15,7 +15,7 @@ class Objective:
     y: Array
     alpha: Array
     weight: Array | None
-    active: Indices | None
+    active: Indices | range | None
     n_active: int
     n_outputs: int
     n_params: int
@@ -28,14 +28,15 @@ class Objective:
         y: Array,
         alpha: ArrayLike,
         weight: Array | None = None,
-        active: Indices | None = None,
+        active: Indices | range | None = None,
     ) -> None: ...
     @property
     def penalty(self) -> Array: ...
     @property
-    def indices(self) -> Indices: ...
+    def indices(self) -> Indices | range: ...
     @property
     def losses(self) -> Array: ...
+    def take(self, values: NDArray[Any]) -> NDArray[Any]: ...
     def set_metric(self, mean: Array, scale: Array) -> None: ...
     def value_and_gradient(
         self, W: ArrayLike, batch: Any = None

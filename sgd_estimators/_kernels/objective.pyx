@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from sgd_estimators._kernels.rows import aligned
+from sgd_estimators._kernels.rows import aligned, span
 
 from sgd_estimators._kernels.losses cimport Loss
 from sgd_estimators._kernels.order cimport Order
@@ -38,7 +38,7 @@ cdef class Objective:
         lambda of each output, in the units of the data.
     weight : ndarray of shape (n,), float64, or None
         Weights s of the rows (None: all 1), positive on the active ones.
-    active : ndarray of intp or None
+    active : ndarray of intp, range or None
         The rows that count (None: all).
     """
 
@@ -54,7 +54,7 @@ cdef class Objective:
             self._weight = weight
             self._s = &self._weight[0]
         self.n_active = rows.n_rows if active is None else len(active)
-        self.total_weight = self.n_active if weight is None else weight[self.indices].sum()
+        self.total_weight = self.n_active if weight is None else self.take(weight).sum()
         cdef Py_ssize_t width = rows.n_features + rows.fit_intercept
         self.n_params = self.n_outputs * width
         self._V = aligned(self.n_outputs, rows.width)
@@ -79,10 +79,12 @@ cdef class Objective:
 
     @property
     def indices(self):
-        """The numbers of the active rows."""
-        if self.active is None:
-            return np.arange(self.rows.n_rows, dtype=np.intp)
-        return self.active
+        """The numbers of the active rows: an array, or a range, which takes no memory."""
+        return range(self.rows.n_rows) if self.active is None else self.active
+
+    def take(self, values):
+        """Return the active rows' of an array of values, a view where they are a range."""
+        return values[span(self.indices)]
 
     @property
     def losses(self):
@@ -191,11 +193,12 @@ cdef class Objective:
         if self.n_active * self.rows.row_bytes < 2 * N_BLOCKS * BLOCK_BYTES:
             return []
         if self._blocks is None:
-            parts = np.array_split(np.asarray(self.indices, np.intp), N_BLOCKS)
+            rows, n = self.indices, self.n_active
             self._blocks = [
                 Objective(
-                    self.rows.twin(), self.loss, self.y, self.alpha, self.weight, part
+                    self.rows.twin(), self.loss, self.y, self.alpha, self.weight,
+                    rows[i * n // N_BLOCKS:(i + 1) * n // N_BLOCKS]
                 )
-                for part in parts
+                for i in range(N_BLOCKS)
             ]
         return self._blocks

@@ -2,6 +2,7 @@ cdef class Order:
     cdef readonly Py_ssize_t n, n_segments, run_length
     cdef readonly object active
     cdef const Py_ssize_t[::1] _active
+    cdef Py_ssize_t _offset
     cdef object _cuts
     cdef Py_ssize_t[::1] _begin, _length, _shift, _first  # by turn
     cdef Py_ssize_t[::1] _run, _left, _place, _stop, _over, _buffer

@@ -8,7 +8,7 @@ class Order:
     def __init__(
         self,
         n: int,
-        active: NDArray[np.intp] | None = None,
+        active: NDArray[np.intp] | range | None = None,
         n_segments: int = 1,
         run_length: int | None = None,
     ) -> None: ...

@@ -20,7 +20,7 @@ cdef class Order:
     ----------
     n : int
         Rows to visit.
-    active : ndarray of intp or None
+    active : ndarray of intp, range or None
         Their numbers (None: 0 to n - 1).
     n_segments, run_length : int
         Streams of the file and rows in a run (see the module); by default one of each.
@@ -28,7 +28,8 @@ cdef class Order:
 
     def __init__(self, Py_ssize_t n, active=None, Py_ssize_t n_segments=1, run_length=None):
         self.n, self.active = n, active
-        self._active = active
+        self._offset = active.start if isinstance(active, range) else 0
+        self._active = None if isinstance(active, range) else active
         self.n_segments = min(n_segments, n)
         self.run_length = n if run_length is None else run_length
         self._cuts = np.linspace(0, n, self.n_segments + 1).astype(np.intp)
@@ -147,6 +148,9 @@ cdef class Order:
         if self._active is not None:
             for i in range(start, tail):
                 buffer[i] = self._active[buffer[i]]
+        elif self._offset > 0:
+            for i in range(start, tail):
+                buffer[i] += self._offset
         for i in range(tail, min(tail + LOOKAHEAD, self._buffer.shape[0])):
             buffer[i] = buffer[tail - 1]
         self._turn, self._tail, self._owed = turn, tail, owed

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-Indices = NDArray[np.intp]
+Indices = NDArray[np.intp] | range
 
 class Rows:
     X: Any
@@ -14,6 +14,7 @@ class Rows:
     n_features: int
     row_bytes: int
     fit_intercept: bool
+    def __init__(self, X: Any, fit_intercept: bool) -> None: ...
     def set_metric(self, mean: Array, scale: Array) -> None: ...
     def twin(self) -> Rows: ...
     def to_user(self, W: Array) -> tuple[Array, Array]: ...

@@ -59,6 +59,11 @@ def aligned(Py_ssize_t n_rows, Py_ssize_t width):
     return flat[begin:begin + n_rows * width].reshape(n_rows, width)
 
 
+def span(rows):
+    """Return a slice for a range of rows, which indexes without a copy; else the rows."""
+    return slice(rows.start, rows.stop) if isinstance(rows, range) else rows
+
+
 cdef class Rows:
     """Rows of a matrix in the metric ``(x - mean) / scale``; see `as_rows`."""
 
@@ -138,19 +143,26 @@ cdef class Rows:
         Z = np.empty((len(rows), len(coef)))
         done = 0
         for part, block in self.blocks(rows):
-            Z[done:done + len(part)] = block @ coef.T + intercept
-            done += len(part)
+            Z[done:done + block.shape[0]] = block @ coef.T + intercept
+            done += block.shape[0]
         return Z
 
     def blocks(self, rows):
         """Yield (part of rows, its rows as stored) so that each part fits the cache."""
-        step = max(1, BLOCK_BYTES // (8 * max(1, self.n_features)))
+        step = self.block_rows()
         for begin in range(0, len(rows), step):
             part = rows[begin:begin + step]
-            if (np.diff(part) == 1).all():
-                yield part, self.X[part[0]:part[len(part) - 1] + 1]  # neighbours: a view
-            else:
-                yield part, self.X[part]
+            if not isinstance(part, range) and (np.diff(part) == 1).all():
+                part = range(part[0], part[len(part) - 1] + 1)  # neighbours: a view
+            yield span(part), self.X[span(part)]
+
+    def block_rows(self):
+        """Return how many rows a block has."""
+        cdef Py_ssize_t d = max(1, self.n_features)
+        if not sp.issparse(self.X):
+            return max(1, BLOCK_BYTES // (8 * d))
+        # As many entries as columns at least: work on a block has a part for each column.
+        return max(1, max(BLOCK_BYTES // 16, d) * self.n_rows // max(1, self.X.nnz))
 
 
 cdef class DenseRows(Rows):
@@ -271,7 +283,7 @@ cdef class DenseRows(Rows):
             else:
                 first += weight[part] @ block
                 second += np.einsum("i,ij,ij->j", weight[part], block, block)
-        total = len(rows) if weight is None else weight[rows].sum()
+        total = len(rows) if weight is None else weight[span(rows)].sum()
         first /= total
         return pilot + first, np.maximum(second / total - first * first, 0.0)
 
@@ -291,7 +303,7 @@ cdef class DenseRows(Rows):
         width = self.n_features + self.fit_intercept
         total = np.zeros((width, width))
         for part, block in self.blocks(rows):
-            seen = np.ones((len(part), width))
+            seen = np.ones((block.shape[0], width))
             seen[:, :self.n_features] = (block - self.mean) / self.scale
             weighed = seen if weight is None else seen * weight[part, None]
             total += weighed.T @ seen
@@ -344,30 +356,36 @@ cdef class CsrRows(Rows):
         else:
             csr_add(&self.x32[0], &self.indices32[0], &self.indptr32[0], self, Z, K, A)
 
-    def weighted(self, rows, weight):
-        """Return the diagonal matrix of the weights of these rows, 0 for the others."""
-        diagonal = np.zeros(self.n_rows)
-        diagonal[rows] = 1.0 if weight is None else weight[rows]
-        return diagonal
+    def squares(self, rows, weight):
+        """Yield (weights, squares of the entries) of a block of rows after the other."""
+        for part, block in self.blocks(rows):
+            s = np.ones(block.shape[0]) if weight is None else weight[part]
+            yield s, block.astype(np.float64).power(2)
 
     def moments(self, rows, weight):
         """Return 0 and the weighted mean square of every column (sparse: no centring)."""
-        s = self.weighted(rows, weight)
-        square = self.X.astype(np.float64).power(2)
-        return np.zeros(self.n_features), (square.T @ s) / s.sum()
+        second, total = np.zeros(self.n_features), 0.0
+        for s, square in self.squares(rows, weight):
+            second += square.T @ s
+            total += s.sum()
+        return np.zeros(self.n_features), second / total
 
     def largest_norm(self, rows, weight):
         """Return the largest weight * ||row||^2 in the metric, the intercept left out."""
-        square = self.X.astype(np.float64).power(2)
-        return (self.weighted(rows, weight) * (square @ (1 / self.scale**2))).max()
+        share = 1 / self.scale**2
+        return max((s * (square @ share)).max() for s, square in self.squares(rows, weight))
 
     def gram(self, rows, weight):
         """Return sum_i s_i x_i x_i' in the metric, the intercept's column included."""
-        s = self.weighted(rows, weight)
-        seen = self.X.astype(np.float64) @ sp.diags(1 / self.scale)
-        if self.fit_intercept:
-            seen = sp.hstack([seen, np.ones((self.n_rows, 1))], format="csr")
-        return (seen.T @ (sp.diags(s) @ seen)).toarray()
+        width = self.n_features + self.fit_intercept
+        total = np.zeros((width, width))
+        for part, block in self.blocks(rows):
+            seen = block.astype(np.float64) @ sp.diags(1 / self.scale)
+            if self.fit_intercept:
+                seen = sp.hstack([seen, np.ones((block.shape[0], 1))], format="csr")
+            weighed = seen if weight is None else sp.diags(weight[part]) @ seen
+            total += (seen.T @ weighed).toarray()
+        return total
 
 
 cdef void csr_dot(const real* x, const index* indices, const index* indptr, Rows rows,
