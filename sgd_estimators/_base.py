@@ -1,6 +1,7 @@
 """The scikit-learn face that the estimators share: validate, build f, run, split W."""
 
-import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -25,7 +26,7 @@ from ._params import (
     resolve_schedule,
 )
 from ._run import Outcome, Plan, Record, Run, go_on
-from ._validation import hold_out
+from ._validation import Validation, hold_out, takes_weight
 
 Array = NDArray[np.float64]
 
@@ -97,9 +98,14 @@ class LinearSGD(BaseEstimator):
         """Return the weights with those of the classes in them."""
         return weight
 
-    def _check(self) -> None:
+    def _check(self, *, validated: bool = False) -> None:
         """Check the parameters before any work."""
         check_shared(self)
+        if self.scoring is not None and not (self.early_stopping or validated):
+            raise ValueError(
+                f"scoring={self.scoring!r} has nothing to score: set early_stopping=True, "
+                "or give fit X_val and y_val"
+            )
         resolve_optimizer(self, streaming=False).start(1)
         resolve_schedule(self.schedule)
 
@@ -166,20 +172,25 @@ class LinearSGD(BaseEstimator):
         ValueError, TypeError
             For bad data or parameters, before any work.
         """
-        self._check()
-        resume = self.warm_start and hasattr(self, "_run")
-        X, y, weight, active = self._validate(X, y, sample_weight, reset=not resume)
-        validation = self._validation(X, y, weight, active, X_val, y_val, sample_weight_val)
-        if validation is not None and X_val is None:
-            active = validation[4]
-        f = self._objective(X, y, weight, active)
-        run = self._resumed(f, streaming=False) if resume else self._new_run(f, None)
-        if self.warm_start and not resume and hasattr(self, "coef_"):
-            run = self._new_run(f, self._start_from(f))
-        plan = self._plan(f, run, streaming=False)
-        if validation is not None:
-            plan.score = self._scorer(f, validation)
-        return self._finish(f, go_on(f, run, plan, self.max_iter))
+        self._check(validated=X_val is not None)
+        with self._or_as_before():
+            resume = self.warm_start and hasattr(self, "_run")
+            seed = self._run.seed if resume else self._seed()
+            X, y, weight, active = self._validate(X, y, sample_weight, reset=not resume)
+            validation = self._given(X_val, y_val, sample_weight_val)
+            if validation is None and self.early_stopping:
+                active, validation = self._split_off(X, y, weight, active, seed)
+            f = self._objective(X, y, weight, active)
+            if resume:
+                run = self._resumed(f)
+            elif self.warm_start and hasattr(self, "coef_"):
+                run = self._new_run(f, self._start_from(f), seed)
+            else:
+                run = self._new_run(f, _auto.start(f), seed)
+            plan = self._plan(f, streaming=False)
+            if validation is not None:
+                plan.score = validation.scorer(self, f)
+            return self._finish(f, go_on(f, run, plan, self.max_iter))
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
         """Make one epoch over these rows."""
@@ -189,12 +200,25 @@ class LinearSGD(BaseEstimator):
                 "early_stopping=True needs a validation set, which partial_fit does not "
                 "have; use fit"
             )
-        first = not hasattr(self, "_run")
-        X, y, weight, active = self._validate(X, y, sample_weight, reset=first)
-        f = self._objective(X, y, weight, active)
-        run = self._new_run(f, None) if first else self._resumed(f, streaming=True)
-        plan = self._plan(f, run, streaming=True)
-        return self._finish(f, go_on(f, run, plan, 1))
+        with self._or_as_before():
+            first = not hasattr(self, "_run")
+            X, y, weight, active = self._validate(X, y, sample_weight, reset=first)
+            f = self._objective(X, y, weight, active)
+            if first:
+                run = self._new_run(f, _auto.start(f), self._seed())
+            else:
+                run = self._resumed(f)
+            return self._finish(f, go_on(f, run, self._plan(f, streaming=True), 1))
+
+    @contextmanager
+    def _or_as_before(self) -> Iterator[None]:
+        """Leave the model as it was when an error comes: of the data or of the user's."""
+        before = vars(self).copy()
+        try:
+            yield
+        except BaseException:
+            self.__dict__ = before
+            raise
 
     def _validate(
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool
@@ -236,9 +260,10 @@ class LinearSGD(BaseEstimator):
             return _auto.batch_size(n)
         return n if self.batch_size == "full" else min(int(self.batch_size), n)
 
-    def _new_run(self, f: Objective, W: Array | None) -> Run:
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        W = _auto.start(f) if W is None else W
+    def _seed(self) -> int:
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _new_run(self, f: Objective, W: Array, seed: int) -> Run:
         metric = (np.asarray(f.rows.mean), np.asarray(f.rows.scale))
         return Run(W, metric, seed, self._batch_size(f.n_active))
 
@@ -252,7 +277,7 @@ class LinearSGD(BaseEstimator):
             )
         return f.rows.from_user(coef, np.broadcast_to(self.intercept_, len(coef)))
 
-    def _resumed(self, f: Objective, *, streaming: bool) -> Run:
+    def _resumed(self, f: Objective) -> Run:
         """Return the run to go on with, moved to the metric of this data."""
         run: Run = self._run
         if run.W.shape != _auto.start(f).shape:
@@ -260,6 +285,7 @@ class LinearSGD(BaseEstimator):
                 f"warm_start goes on with {run.W.shape} parameters, but the data and "
                 f"fit_intercept ask for {_auto.start(f).shape}"
             )
+        run = run.copy()  # what the model holds must survive an error
         run.move(f)
         if self._setup() != self._run_setup:
             run.restart(self._batch_size(f.n_active))
@@ -273,9 +299,9 @@ class LinearSGD(BaseEstimator):
         values = [
             getattr(self, k) for k in (*names, "preconditioner", "average", "shuffle")
         ]
-        return tuple(map(fingerprint, values))
+        return fingerprint(values)
 
-    def _plan(self, f: Objective, run: Run, *, streaming: bool) -> Plan:
+    def _plan(self, f: Objective, *, streaming: bool) -> Plan:
         return Plan(
             optimizer=resolve_optimizer(self, streaming=streaming),
             learning_rate=None if self.learning_rate == "auto" else self.learning_rate,
@@ -323,32 +349,14 @@ class LinearSGD(BaseEstimator):
 
     # Validation scores
 
-    def _validation(
-        self,
-        X: Any,
-        y: Array,
-        weight: Any,
-        active: Any,
-        X_val: Any,
-        y_val: Any,
-        w_val: Any,
-    ) -> Any:
-        """Return (rows, row numbers, y, weights, training rows) of the validation set."""
+    def _given(self, X_val: Any, y_val: Any, w_val: Any) -> Validation | None:
+        """Return the validation set that fit was given, or None."""
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be given together")
         if X_val is None:
             if w_val is not None:
                 raise ValueError("sample_weight_val needs X_val and y_val")
-            if not self.early_stopping:
-                return None
-            labels = None
-            if hasattr(self, "classes_"):
-                labels = y[:, 0] if active is None else y[active, 0]
-            seed = check_random_state(self.random_state).randint(2**31 - 1)
-            n = X.shape[0] if active is None else len(active)
-            train, held = hold_out(n, active, self.validation_fraction, seed, labels)
-            seen = None if weight is None else weight[held]
-            return X, held, self._decode(y[held]), seen, train
+            return None
         X_val = validate_data(
             self,
             X_val,
@@ -366,30 +374,30 @@ class LinearSGD(BaseEstimator):
                 f"y_val must have a value for each row of X_val, {len(rows)}, got "
                 f"{len(y_val)}"
             )
-        return canonical(X_val), rows, y_val, w_val, None
+        scoring = self.scoring
+        scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
+        if not (w_val is None or scorer is None or takes_weight(scorer)):
+            raise ValueError(
+                f"sample_weight_val cannot be honoured: scoring={scoring!r} takes no "
+                "sample_weight"
+            )
+        return Validation(X_val, rows, y_val, w_val)
+
+    def _split_off(
+        self, X: Any, y: Array, weight: Any, active: Any, seed: int
+    ) -> tuple[Any, Validation]:
+        """Return the training rows and the validation set of those held out."""
+        labels = None
+        if hasattr(self, "classes_"):
+            labels = y[:, 0] if active is None else y[active, 0]
+        n = X.shape[0] if active is None else len(active)
+        train, held = hold_out(n, active, self.validation_fraction, seed, labels)
+        own = None if weight is None else weight[held]
+        return train, Validation(X, held, self._decode(y[held]), own)
 
     def _decode(self, y: Array) -> Any:
         """Return targets as the user gave them."""
         return y if y.shape[1] > 1 else y[:, 0]
-
-    def _scorer(self, f: Objective, validation: Any) -> Any:
-        """Return the score of an iterate, computed without a copy of the rows."""
-        X, held, y, weight, _ = validation
-        rows = f.rows if X is f.rows.X else as_rows(X, self.fit_intercept)
-        scorer = get_scorer(self.scoring) if isinstance(self.scoring, str) else self.scoring
-        weights = {} if weight is None else {"sample_weight": weight}
-
-        def score(W: Array) -> float:
-            coef, intercept = f.rows.to_user(W)
-            values = rows.scores(coef, intercept, held)
-            judged: Any = copy.copy(self)
-            judged._split(f, W)
-            judged._decision = lambda X: values
-            if scorer is None:
-                return float(judged.score(None, y, **weights))
-            return float(scorer(judged, None, y, **weights))
-
-        return score
 
     # Prediction
 

@@ -46,7 +46,10 @@ n_iter_no_change : int, default=5
     Judgements without a gain of ``tol (f_0 - f)`` that end the run: epochs, or turns of
     16 with the automatic schedule.
 scoring : str or callable, default=None
-    The validation score, as in scikit-learn; None is the model's own `score`.
+    The validation score, as in scikit-learn; None is the model's own `score`. A callable
+    ``scorer(model, X, y)`` gets the rows themselves, for which those held out are copied,
+    and ``sample_weight`` too where there are weights and it takes them. An error where
+    there is nothing to score.
 fit_intercept : bool, default=True
     Whether there is a b; it is never penalised.
 shuffle : bool, default=True
@@ -54,7 +57,7 @@ shuffle : bool, default=True
 warm_start : bool, default=False
     Go on where the last `fit` stopped, as if it had not.
 random_state : int, RandomState instance or None, default=None
-    The seed of the order, drawn once a run.
+    The seed of the order and of the rows held out, drawn once a run.
 n_jobs : int, default=None
     Threads of full evaluations of f; None: all that the process may use (affinity,
     ``OMP_NUM_THREADS``, one in a joblib worker), -1: all, -2: all but one, ... The

@@ -2,6 +2,7 @@
 
 import math
 import os
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
@@ -13,7 +14,6 @@ from sklearn.metrics import get_scorer
 from sklearn.utils import check_array, check_random_state
 
 from ._optimizer import Optimizer
-from ._schedule import Schedule
 from .optimizers import SGD, get_optimizer
 from .schedules import get_schedule
 
@@ -161,10 +161,22 @@ def resolve_schedule(schedule: Any) -> Any:
 
 
 def fingerprint(value: Any) -> Any:
-    """Return something that is equal for equal settings, after a pickle too."""
-    if isinstance(value, BaseEstimator | Schedule):
-        params = value.get_params(deep=False)
-        return type(value), tuple((k, fingerprint(v)) for k, v in sorted(params.items()))
+    """Return something that is equal for equal settings, after a pickle too.
+
+    It holds the parameters as they are now: who changes an object in place changes it.
+    """
+    if isinstance(value, BaseEstimator):
+        return type(value), fingerprint(value.get_params(deep=False))
+    if isinstance(value, partial):
+        return value.func, fingerprint(value.args), fingerprint(value.keywords)
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        return value.shape, value.dtype.str, value.tobytes()
+    if isinstance(value, list | tuple | np.ndarray):
+        return tuple(map(fingerprint, value))
+    if isinstance(value, dict):
+        return tuple((k, fingerprint(value[k])) for k in sorted(value, key=repr))
+    if callable(value) and not isinstance(value, type) and getattr(value, "__dict__", {}):
+        return type(value), fingerprint(vars(value))
     return value
 
 

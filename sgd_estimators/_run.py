@@ -4,9 +4,10 @@ import math
 import pickle
 import time
 import warnings
+from array import array
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +24,17 @@ from ._schedule import Schedule
 
 Array = NDArray[np.float64]
 Record = dict[str, float]
+Series: TypeAlias = "array[float]"
 
 LOOK = 8  # epochs at least between evaluations at new lows of the mean loss
 MAX_CUTS = 20
+NOT_PICKLED = (TypeError, AttributeError, pickle.PicklingError)
 FIELDS = ("loss", "rate", "seconds", "objective", "gap", "score")
+
+
+def series() -> Series:
+    """Return an empty list of floats, quick to copy."""
+    return array("d")
 
 
 @dataclass
@@ -56,6 +64,7 @@ class Run:
     batch_size: int
     step: Step | None = None
     rate: float = math.nan
+    first_rate: float = math.nan  # before it was cut
     floor: float = math.nan  # f at W = 0 and the best constant
     begun: float = math.nan  # f at the first iterate
     run_length: int = _auto.LONGEST_RUN
@@ -69,19 +78,19 @@ class Run:
     cuts: int = 0  # of an automatic rate, after a divergence
     looked: int = 0  # the epoch of the last evaluation
     lowest: float = math.inf  # mean loss of an epoch
-    losses: list[float] = field(default_factory=list)
-    factors: list[float] = field(default_factory=list)
-    scores: list[float] = field(default_factory=list)
+    losses: Series = field(default_factory=series)
+    factors: Series = field(default_factory=series)
+    scores: Series = field(default_factory=series)
     mark: tuple[Any, ...] | None = None  # of the function
-    history: dict[str, list[float]] = field(
-        default_factory=lambda: {name: [] for name in FIELDS}
+    history: dict[str, Series] = field(
+        default_factory=lambda: {name: series() for name in FIELDS}
     )
 
     def forget(self) -> None:
         """Drop what belongs to the data: floors, bests, counters; keep the iterate."""
         self.floor = self.begun = math.nan
         self.best = self.best_score = None
-        self.stalled, self.lowest, self.scores = 0, math.inf, []
+        self.stalled, self.lowest, self.scores = 0, math.inf, series()
 
     def restart(self, batch_size: int) -> None:
         """Drop what belongs to the optimizer and the schedule; begin at the best point."""
@@ -90,7 +99,7 @@ class Run:
         self.stalled, self.lowest = 0, math.inf
         self.step, self.rate, self.ceiling = None, math.nan, math.inf
         self.batch_size = batch_size
-        self.losses, self.factors, self.cuts = [], [], 0
+        self.losses, self.factors, self.cuts = series(), series(), 0
 
     def move(self, f: Objective) -> None:
         """See the points of this run in the metric of f."""
@@ -121,12 +130,29 @@ class Run:
             self.forget()
         self.mark = mark
 
+    def copy(self) -> "Run":
+        """Return a run to go on with while this one stays; a closure moves into it."""
+        try:
+            step = pickle.loads(pickle.dumps(self.step))
+        except NOT_PICKLED:
+            step, self.step, self.lost = self.step, None, True
+        return replace(
+            self,
+            W=self.W.copy(),
+            step=step,
+            lost=self.lost and step is None,
+            losses=self.losses[:],
+            factors=self.factors[:],
+            scores=self.scores[:],
+            history={name: values[:] for name, values in self.history.items()},
+        )
+
     def __getstate__(self) -> dict[str, Any]:
         """Drop a step that cannot be copied (a closure's): going on says so."""
         state = self.__dict__.copy()
         try:
             pickle.dumps(self.step)
-        except (TypeError, AttributeError, pickle.PicklingError):
+        except NOT_PICKLED:
             state["step"], state["lost"] = None, True
         return state
 
@@ -202,9 +228,10 @@ class Epochs:
                 run.rate = float(self.plan.optimizer.auto_rate(smooth))
             else:
                 run.rate, run.ceiling = self.plan.learning_rate, 1.0
+            run.first_rate = run.rate
         if isinstance(self.schedule, Schedule):
             penalty = float(f.alpha.max(initial=0.0))
-            self.schedule = self.schedule.bind(run.rate, penalty)
+            self.schedule = self.schedule.bind(run.first_rate, penalty)
         self.order = _auto.order(f, self.plan.shuffle, run.run_length)
 
     def _new_step(self) -> Step:
@@ -395,7 +422,7 @@ class Epochs:
         raised = run.factors[-1] if isinstance(self.schedule, _auto.Auto) else 1.0
         run.rate *= raised / 4
         run.ceiling, run.stalled = 1.0, 0
-        run.losses, run.factors = [], []
+        run.losses, run.factors = series(), series()
         return None
 
     def _start(self) -> Array:

@@ -1,12 +1,69 @@
-"""Validation: the rows held out of a fit."""
+"""Validation: the rows held out of a fit, and the score of an iterate on them."""
 
+import copy
+import inspect
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import get_scorer
 
+from ._kernels.objective import Objective
+from ._kernels.rows import Rows
+
+Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
+
+
+@dataclass
+class Validation:
+    """Rows of X, with targets as the user gave them and weights, that are scored."""
+
+    X: Any
+    rows: Indices | range
+    y: Any
+    weight: Array | None
+
+    def scorer(self, model: Any, f: Objective) -> Callable[[Array], float]:
+        """Return the score of an iterate, as `model` and its `scoring` have it.
+
+        The rows are copied only for a callable, which may do with them what it likes.
+        """
+        scoring = model.scoring
+        score = get_scorer(scoring) if isinstance(scoring, str) else scoring
+        weights = {}
+        if self.weight is not None and (score is None or takes_weight(score)):
+            weights["sample_weight"] = self.weight
+        X: Any = None
+        if callable(scoring):
+            whole = isinstance(self.rows, range)
+            X = self.X if whole else self.X[self.rows]
+
+        def judge(W: Array) -> float:
+            judged: Any = copy.copy(model)
+            judged._split(f, W)
+            if X is None:
+                coef = f.rows.to_user(W)
+                values = Rows(self.X, False).scores(*coef, self.rows)
+                judged._decision = lambda X: values
+            if score is None:
+                return float(judged.score(X, self.y, **weights))
+            return float(score(judged, X, self.y, **weights))
+
+        return judge
+
+
+def takes_weight(scorer: Any) -> bool:
+    """Return whether a scorer, or the metric that it is made of, takes sample_weight."""
+    try:
+        signature = inspect.signature(getattr(scorer, "_score_func", scorer))
+    except (TypeError, ValueError):  # some builtins have none
+        return False
+    parameters = signature.parameters.values()
+    return any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def hold_out(

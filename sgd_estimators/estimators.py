@@ -174,8 +174,8 @@ class SGDRidge(Regressor):
         )
         self.alpha = alpha
 
-    def _check(self) -> None:
-        super()._check()
+    def _check(self, *, validated: bool = False) -> None:
+        super()._check(validated=validated)
         alphas = np.ravel(np.asarray(self.alpha, dtype=object))
         for alpha in alphas:
             real("alpha", alpha, 0, open_=False)
@@ -272,8 +272,8 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
         self.C = C
         self.class_weight = class_weight
 
-    def _check(self) -> None:
-        super()._check()
+    def _check(self, *, validated: bool = False) -> None:
+        super()._check(validated=validated)
         real("C", self.C, 0, open_=True) if self.C != np.inf else None
         valid = self.class_weight is None or isinstance(self.class_weight, dict)
         takes = 'None, "balanced" or a dict of weights by class'
@@ -370,20 +370,22 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
             raise ValueError(
                 'class_weight="balanced" needs all rows at once; give partial_fit a dict'
             )
-        if not hasattr(self, "_run"):
-            if classes is None:
-                raise ValueError("classes must be given in the first call of partial_fit")
-            self.classes_ = np.unique(classes)
-        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-            raise ValueError(
-                f"classes must be those of the first call, {self.classes_!r}, got "
-                f"{np.unique(classes)!r}"
-            )
-        self._classes_given = True
-        try:
-            return self._partial_fit(X, y, sample_weight)
-        finally:
-            del self._classes_given
+        if not hasattr(self, "_run") and classes is None:
+            raise ValueError("classes must be given in the first call of partial_fit")
+        if hasattr(self, "_run") and classes is not None:
+            if not np.array_equal(np.unique(classes), self.classes_):
+                raise ValueError(
+                    f"classes must be those of the first call, {self.classes_!r}, got "
+                    f"{np.unique(classes)!r}"
+                )
+        with self._or_as_before():
+            if not hasattr(self, "_run"):
+                self.classes_ = np.unique(np.asarray(classes))
+            self._classes_given = True
+            try:
+                return self._partial_fit(X, y, sample_weight)
+            finally:
+                del self._classes_given
 
     def decision_function(self, X: ArrayLike) -> Array:
         """Return the scores W x + b.

@@ -105,7 +105,7 @@ class WarmUp(Schedule):
         if history is not None:  # the other schedule starts when the warm-up is over
             begun = int(self.length)
             history = {
-                k: h[begun:] if isinstance(h, list) else h for k, h in history.items()
+                k: h[begun:] if hasattr(h, "__len__") else h for k, h in history.items()
             }
         later = get_schedule(self.schedule)(np.maximum(t - self.length, 0), history)
         return np.minimum((t + 1) / (self.length + 1), 1) * later

@@ -49,6 +49,13 @@ class HeavyBall(Optimizer):
         return HeavyBallStep(n_params)
 
 
+class Bold(SGD):
+    """A user's whose automatic rate is far too large."""
+
+    def auto_rate(self, smoothness):
+        return 50 * super().auto_rate(smoothness)
+
+
 class Closure(Optimizer):
     """A user's whose state cannot be pickled."""
 
@@ -264,3 +271,105 @@ def test_one_seed_gives_the_same_bits(kind, setting):
     generator["random_state"] = np.random.RandomState(7)
     same_bits(other, Model(**generator).fit(data, target))
     assert other.coef_.tobytes() != one.coef_.tobytes()
+
+
+class Failing:
+    """A callback, or a schedule, of which the k-th call fails."""
+
+    def __init__(self, k):
+        self.left = k
+
+    def __call__(self, *args):
+        self.left -= 1
+        if self.left == 0:
+            raise RuntimeError("mine")
+        return 1.0 if len(args) == 1 else False
+
+
+@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("setting", ["auto", "adam", "tail", "a user's step"])
+def test_a_call_that_fails_leaves_the_run_as_it_was(kind, setting):
+    Model, data, target = MODELS[kind]
+    model = Model(warm_start=True, max_iter=J, **BASE, **SETTINGS[setting])
+    twin = clone(model).fit(data, target)
+    model.fit(data, target)
+    before = through_a_pickle(model)
+    with pytest.raises(RuntimeError, match="mine"):
+        model.set_params(callbacks=Failing(2)).fit(data, target)
+    model.set_params(callbacks=None)
+    same_bits(model, before)
+    assert vars(model).keys() == vars(before).keys()
+    same_bits(model.fit(data, target), twin.fit(data, target))
+    with pytest.raises(RuntimeError, match="mine"):
+        clone(model).set_params(callbacks=Failing(2)).fit(data, target)
+
+
+def test_a_first_call_that_fails_leaves_nothing():
+    model = SGDLogistic(callbacks=Failing(2), **BASE)
+    with pytest.raises(RuntimeError, match="mine"):
+        model.fit(X, LABEL)
+    assert not any(name.endswith("_") for name in vars(model))
+    model.set_params(schedule=Failing(1), callbacks=None)
+    with pytest.raises(RuntimeError, match="mine"):
+        model.partial_fit(X, LABEL, classes=[0, 1, 2])
+    assert not any(name.endswith("_") for name in vars(model))
+
+
+def test_a_closure_that_failed_says_that_its_state_is_lost():
+    model = SGDRidge(optimizer=Closure(), learning_rate=0.01, warm_start=True, **BASE)
+    model.set_params(max_iter=J).fit(X, Y)
+    with pytest.raises(RuntimeError, match="mine"):
+        model.set_params(callbacks=Failing(2)).fit(X, Y)
+    with pytest.warns(UserWarning, match="state"):
+        model.set_params(callbacks=None).fit(X, Y)
+
+
+@pytest.mark.parametrize("random_state", [None, np.random.RandomState(7), 3])
+@pytest.mark.parametrize("kind", MODELS)
+def test_going_on_holds_out_the_same_rows(kind, random_state):
+    Model, data, target = MODELS[kind]
+    given = {**BASE, "random_state": random_state, "early_stopping": True}
+    part = Model(warm_start=True, max_iter=J, **given).fit(data, target)
+    twin = through_a_pickle(part)  # from which one call and two go on alike
+    twin.set_params(max_iter=2 * K).fit(data, target)
+    for _ in range(2):
+        part = through_a_pickle(part.set_params(max_iter=K).fit(data, target))
+    same_bits(twin, part)
+    assert part.history_["score"].tobytes() == twin.history_["score"].tobytes()
+    if random_state == 3:
+        given["max_iter"] = J + 2 * K
+        same_bits(Model(**given).fit(data, target), part)
+
+
+def test_a_bound_schedule_keeps_its_first_rate_after_a_cut():
+    model = SGDRidge(optimizer=Bold(), schedule="bottou", warm_start=True, **BASE)
+    whole = clone(model).set_params(max_iter=J + K).fit(X, Y)
+    part = clone(model).set_params(max_iter=J).fit(X, Y)
+    assert part._run.cuts == 1
+    same_bits(whole, through_a_pickle(part).set_params(max_iter=K).fit(X, Y))
+
+
+class Shrinking:
+    """A schedule with a parameter of its own, without get_params."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, t):
+        return self.factor
+
+
+@pytest.mark.parametrize("wrap", [lambda v: v, lambda v: np.array([v, 1.0])])
+def test_an_object_changed_in_place_is_noticed(wrap):
+    schedule = Shrinking(0.5)
+    schedule.more = wrap(1.0)
+    model = SGDRidge(schedule=schedule, warm_start=True, max_iter=J, **BASE).fit(X, Y)
+    factors = model._run.factors
+    assert len(factors) == J
+    assert len(through_a_pickle(model).fit(X, Y)._run.factors) == 2 * J
+    model.schedule.more = wrap(2.0)
+    assert len(model.fit(X, Y)._run.factors) == J  # it began anew
+    optimizer = SGD(momentum=0.5)
+    model.set_params(optimizer=optimizer).fit(X, Y)
+    optimizer.momentum = 0.6
+    assert len(model.fit(X, Y)._run.factors) == J

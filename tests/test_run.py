@@ -239,3 +239,59 @@ def test_max_iter_counts_the_epochs_of_this_call():
     assert (model.n_iter_, model.t_) == (1, 8)
     model.partial_fit(X[:30], Y[:30])
     assert (model.n_iter_, model.t_) == (1, 9)
+
+
+# Scorers
+
+
+@pytest.mark.parametrize("data", [X, sp.csr_array(X)], ids=["dense", "csr"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("split", ["given", "held out"])
+def test_a_callable_scorer_gets_rows_and_the_weights_that_it_takes(data, weighted, split):
+    seen = []
+
+    def plain(model, X, y):
+        seen.append((X.shape, len(y), None))
+        half = len(y) // 2  # a scorer may look at a part of the rows
+        return -np.median(np.abs(model.predict(X[:half]) - y[:half]))
+
+    def weighing(model, X, y, sample_weight=None):
+        seen.append((X.shape, len(y), sample_weight))
+        return model.score(X, y, sample_weight)
+
+    weight = 1.0 + np.arange(400) % 3
+    rest, held = np.s_[:320], np.s_[320:]
+    given = {"early_stopping": True, "validation_fraction": 0.2, "max_iter": 3, **FIXED}
+    for scoring in (plain, weighing, make_scorer(median_absolute_error)):
+        seen.clear()
+        model = SGDRidge(scoring=scoring, **given)
+        if split == "given":
+            more = {"X_val": data[held], "y_val": Y[held]}
+            if weighted and scoring is not plain:
+                more["sample_weight_val"] = weight[held]
+            model.fit(data[rest], Y[rest], **more)
+        else:
+            model.fit(data, Y, weight if weighted else None)
+        assert np.all(np.isfinite(model.history_["score"]))
+        for shape, n, got in seen:
+            assert (shape, n) == ((80, 20), 80)
+            assert (got is not None) == (weighted and scoring is weighing)
+    with pytest.raises(ValueError, match=r"sample_weight_val.*scoring"):
+        SGDRidge(scoring=plain, **given).fit(
+            data[rest],
+            Y[rest],
+            X_val=data[held],
+            y_val=Y[held],
+            sample_weight_val=weight[held],
+        )
+
+
+def test_scoring_without_anything_to_score_is_an_error():
+    for scoring in ("r2", make_scorer(median_absolute_error)):
+        with pytest.raises(ValueError, match=r"scoring.*early_stopping=True.*X_val"):
+            SGDRidge(scoring=scoring).fit(X, Y)
+        with pytest.raises(ValueError, match=r"scoring.*X_val"):
+            SGDRidge(scoring=scoring).partial_fit(X, Y)
+        SGDRidge(scoring=scoring, **FIXED).set_params(max_iter=2).fit(
+            X, Y, X_val=X, y_val=Y
+        )
