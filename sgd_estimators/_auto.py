@@ -22,6 +22,7 @@ SMALL = 64  # rows up to which a step takes all of them
 CACHE_BYTES = 1 << 21  # data up to this size is shuffled plainly
 N_SEGMENTS = 32
 LONGEST_RUN = 256
+STREAM = 10  # updates on fresh rows after which the rate falls
 WIDE_ROW = 4096  # bytes from which a row on its own is read as fast as its neighbours
 
 
@@ -39,14 +40,16 @@ class Smoothness(NamedTuple):
     sign_step: float
 
 
-def metric(f: Objective) -> tuple[Array, Array]:
+def metric(f: Objective, moments: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
     """Return the centre and the scale of the columns: the diagonal preconditioner.
+
+    `moments` are the means and variances of the columns, if not those of f's rows.
 
     scale^2 = variance + lambda / l'', the diagonal of the Hessian over the loss's
     curvature: the variance alone would let the penalty blow up on tiny columns. Without
     an intercept to take it up there is no centre, and the scale is about 0.
     """
-    mean, square = f.rows.moments(f.indices, f.weight)
+    mean, square = moments or f.rows.moments(f.indices, f.weight)
     if not f.rows.fit_intercept:
         mean, square = np.zeros_like(mean), square + mean * mean
     # Rounding leaves a constant column some variance.
@@ -60,11 +63,21 @@ def batch_size(n: int) -> int:
     return n if n <= SMALL else int(np.clip(1 << (n // 64).bit_length() - 1, 4, 512))
 
 
-def smoothness(f: Objective, batch: int, seed: int) -> Smoothness:
-    """Estimate the expected smoothness of mini-batches (Gower et al. 2019, b-nice)."""
+def smoothness(
+    f: Objective,
+    batch: int,
+    seed: int,
+    W: Array | None = None,
+    largest_row: float | None = None,
+) -> Smoothness:
+    """Estimate the expected smoothness of mini-batches (Gower et al. 2019, b-nice).
+
+    `W` is where the steps begin. With a `largest_row`, f is a sample of a stream of rows
+    up to that norm.
+    """
     n = f.n_active
     sample: Any = f.indices
-    g = f.value_and_gradient(start(f))[1]
+    g = f.value_and_gradient(start(f) if W is None else W)[1]
     rng = np.random.default_rng([seed, 0])
     if n > (size := max(2048, 20 * f.rows.n_features)):
         places = np.sort(rng.choice(n, size, replace=False))
@@ -84,9 +97,9 @@ def smoothness(f: Objective, batch: int, seed: int) -> Smoothness:
         largest = float(np.linalg.norm(v))
     curvature, penalty = f.loss.curvature, float(f.penalty.max(initial=0.0))
     full = 1.1 * curvature * largest + penalty  # the power iteration ends below
-    row = f.rows.largest_norm(f.indices, f.weight) + f.rows.fit_intercept
-    row *= curvature * n / f.total_weight
-    share = (n - batch) / (batch * max(1, n - 1))
+    row = row_norm(f) if largest_row is None else largest_row
+    row *= curvature
+    share = (n - batch) / (batch * max(1, n - 1)) if largest_row is None else 1 / batch
 
     # The sign of a gradient that is only rounding would be noise.
     sign = np.where(np.abs(g) > 1e-10 * np.abs(g).max(initial=0.0), np.sign(g), 0.0)
@@ -96,6 +109,12 @@ def smoothness(f: Objective, batch: int, seed: int) -> Smoothness:
     ) + float(np.sum(f.penalty * sign * sign))
     step = float(np.abs(g).sum()) / bend if bend > 0 else 0.0
     return Smoothness(full * (1 - share), share * row, step)
+
+
+def row_norm(f: Objective) -> float:
+    """Return the largest n s_i / S ||x_i||^2 in the metric."""
+    norm = f.rows.largest_norm(f.indices, f.weight) + f.rows.fit_intercept
+    return float(norm * f.n_active / f.total_weight)
 
 
 def start(f: Objective) -> Array:
@@ -156,6 +175,11 @@ def run_length(f: Objective, W: Array, longest: int, seed: int) -> int:
     while length > 1 and length * spread(length, 8) > 1.2 * noise:
         length //= 2
     return length
+
+
+def decay(t: NDArray[Any]) -> Any:
+    """Return the factors of a stream's rate: 1 at first, then as 1 / sqrt(t)."""
+    return 1 / np.sqrt(1 + t / STREAM)
 
 
 @dataclass(eq=False, repr=False)

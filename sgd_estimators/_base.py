@@ -26,6 +26,7 @@ from ._params import (
     resolve_schedule,
 )
 from ._run import Outcome, Plan, Record, Run, go_on
+from ._stream import Seen, digest, seen
 from ._validation import Validation, hold_out, takes_weight
 
 Array = NDArray[np.float64]
@@ -181,13 +182,16 @@ class LinearSGD(BaseEstimator):
             if validation is None and self.early_stopping:
                 active, validation = self._split_off(X, y, weight, active, seed)
             f = self._objective(X, y, weight, active)
+            known = seen(f, self.preconditioner)
+            self._set_metric(f, known)
             if resume:
                 run = self._resumed(f)
             elif self.warm_start and hasattr(self, "coef_"):
                 run = self._new_run(f, self._start_from(f), seed)
             else:
                 run = self._new_run(f, _auto.start(f), seed)
-            plan = self._plan(f, streaming=False)
+            run.seen, run.digest = known, b""
+            plan = self._plan(f)
             if validation is not None:
                 plan.score = validation.scorer(self, f)
             return self._finish(f, go_on(f, run, plan, self.max_iter))
@@ -203,12 +207,20 @@ class LinearSGD(BaseEstimator):
         with self._or_as_before():
             first = not hasattr(self, "_run")
             X, y, weight, active = self._validate(X, y, sample_weight, reset=first)
-            f = self._objective(X, y, weight, active)
+            mark = digest(X, y, weight)
             if first:
+                f = self._objective(X, y, weight, active)
+                known = seen(f, self.preconditioner)
+                self._set_metric(f, known)
                 run = self._new_run(f, _auto.start(f), self._seed())
+                run.seen = known
             else:
-                run = self._resumed(f)
-            return self._finish(f, go_on(f, run, self._plan(f, streaming=True), 1))
+                fresh = mark != self._run.digest
+                f = self._objective(X, y, weight, active, self._run.seen, fresh)
+                run = self._continued(f, fresh)
+            run.digest = mark
+            plan = self._plan(f, streaming=True, fresh=not first and fresh)
+            return self._finish(f, go_on(f, run, plan, 1))
 
     @contextmanager
     def _or_as_before(self) -> Iterator[None]:
@@ -240,20 +252,33 @@ class LinearSGD(BaseEstimator):
         kept = None if weight is None or weight.all() else np.flatnonzero(weight)
         return canonical(X), y, weight, kept
 
-    def _objective(self, X: Any, y: Array, weight: Any, active: Any) -> Objective:
-        """Return f in the metric of the preconditioner."""
+    def _objective(
+        self,
+        X: Any,
+        y: Array,
+        weight: Any,
+        active: Any,
+        before: Seen | None = None,
+        fresh: bool = True,
+    ) -> Objective:
+        """Return f in the plain metric; the penalty is over the rows seen before, too."""
         rows = as_rows(X, self.fit_intercept)
         loss = self._loss()
         n_outputs = loss.n_classes if isinstance(loss, Softmax) else y.shape[1]
         total = len(active) if active is not None else X.shape[0]
         if weight is not None:
             total = weight.sum() if active is None else weight[active].sum()
+        if before is not None:
+            total = before.total + total if fresh else before.total
         alpha = self._penalty(float(total), n_outputs)
         f = Objective(rows, loss, y, alpha, weight, active)
         f.n_jobs = n_threads(self.n_jobs)
-        if self.preconditioner is not None:
-            f.set_metric(*_auto.metric(f))
         return f
+
+    def _set_metric(self, f: Objective, known: Seen) -> None:
+        """See f in the metric of the preconditioner."""
+        if known.moments is not None:
+            f.set_metric(*_auto.metric(f, known.moments))
 
     def _batch_size(self, n: int) -> int:
         if self.batch_size == "auto":
@@ -277,15 +302,42 @@ class LinearSGD(BaseEstimator):
             )
         return f.rows.from_user(coef, np.broadcast_to(self.intercept_, len(coef)))
 
-    def _resumed(self, f: Objective) -> Run:
-        """Return the run to go on with, moved to the metric of this data."""
+    def _copied(self, f: Objective) -> Run:
+        """Return a run to go on with: what the model holds must survive an error."""
         run: Run = self._run
-        if run.W.shape != _auto.start(f).shape:
+        shape = f.n_outputs, f.rows.n_features + f.rows.fit_intercept
+        if run.W.shape != shape:
             raise ValueError(
                 f"warm_start goes on with {run.W.shape} parameters, but the data and "
-                f"fit_intercept ask for {_auto.start(f).shape}"
+                f"fit_intercept ask for {shape}"
             )
-        run = run.copy()  # what the model holds must survive an error
+        return run.copy()
+
+    def _continued(self, f: Objective, fresh: bool) -> Run:
+        """Return the run of a stream, with f in its metric."""
+        run = self._copied(f)
+        size = self._batch_size(f.n_active)
+        if changed := self._setup() != self._run_setup:
+            run.restart(size)
+        run.batch_size = size
+        assert run.seen is not None
+        if fresh:
+            run.seen = run.seen.merged(seen(f, self.preconditioner))
+        elif changed:
+            run.seen = Seen(run.seen.total, seen(f, self.preconditioner).moments)
+        if changed:
+            self._set_metric(f, run.seen)
+            run.move(f)
+        if fresh:
+            self._set_metric(f, run.seen)
+            run.meet(f)
+        else:
+            f.set_metric(*run.metric)
+        return run
+
+    def _resumed(self, f: Objective) -> Run:
+        """Return the run to go on with, moved to the metric of this data."""
+        run = self._copied(f)
         run.move(f)
         if self._setup() != self._run_setup:
             run.restart(self._batch_size(f.n_active))
@@ -301,7 +353,7 @@ class LinearSGD(BaseEstimator):
         ]
         return fingerprint(values)
 
-    def _plan(self, f: Objective, *, streaming: bool) -> Plan:
+    def _plan(self, f: Objective, *, streaming: bool = False, fresh: bool = False) -> Plan:
         return Plan(
             optimizer=resolve_optimizer(self, streaming=streaming),
             learning_rate=None if self.learning_rate == "auto" else self.learning_rate,
@@ -313,6 +365,7 @@ class LinearSGD(BaseEstimator):
             early_stopping=bool(self.early_stopping),
             callback=self._callback(f),
             streaming=streaming,
+            fresh=fresh,
         )
 
     def _callback(self, f: Objective) -> Any:

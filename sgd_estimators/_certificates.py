@@ -157,7 +157,8 @@ class Certificate:
         if f.rows.fit_intercept:
             true = self._shares
             given = true + self._all_classes(loss_slope[:, d], 0.0)
-            c = float(np.min(true / given))
+            with np.errstate(divide="ignore"):  # a share may have vanished
+                c = float(np.min(true / given))
             if not 0 < c <= 1:
                 return np.array([np.inf])
             if c < 1:

@@ -88,7 +88,9 @@ def check_shared(model: Any) -> None:
         valid = isinstance(model.n_jobs, Integral) and model.n_jobs != 0
         choice("n_jobs", model.n_jobs, "None or an integer other than 0", valid)
     try:
-        check_random_state(model.random_state)
+        seed = model.random_state
+        if not (isinstance(seed, Integral) and 0 <= int(seed) < 2**32):  # a seed's is slow
+            check_random_state(seed)
     except ValueError as error:
         raise ValueError(
             f"random_state must be None, an integer or a RandomState, got "

@@ -21,6 +21,7 @@ from ._kernels.objective import Objective
 from ._kernels.steps import AveragedStep, Step, as_step
 from ._optimizer import Optimizer
 from ._schedule import Schedule
+from ._stream import Seen, differs
 
 Array = NDArray[np.float64]
 Record = dict[str, float]
@@ -50,7 +51,8 @@ class Plan:
     n_iter_no_change: int = 5
     early_stopping: bool = False
     callback: Callable[[Array, int, Record], bool] | None = None
-    streaming: bool = False  # one epoch over rows that will not come again
+    streaming: bool = False  # one epoch, as many as the user asks for
+    fresh: bool = False  # over rows that the run has not seen
     score: Callable[[Array], float] | None = None
 
 
@@ -67,6 +69,14 @@ class Run:
     first_rate: float = math.nan  # before it was cut
     floor: float = math.nan  # f at W = 0 and the best constant
     begun: float = math.nan  # f at the first iterate
+    constant: Array | None = None  # the best one, on the first rows
+    highest: float = 0.0  # floor of a part of a stream
+    seen: Seen | None = None
+    digest: bytes = b""  # of the part before
+    row_norm: float = 0.0  # the largest of a stream
+    sign_step: float = 0.0  # the same
+    rated: int = 0  # rows of the steps that the rate is for
+    streamed: int = 0  # updates on fresh rows
     run_length: int = _auto.LONGEST_RUN
     epoch: int = 0
     t: int = 0
@@ -100,6 +110,30 @@ class Run:
         self.step, self.rate, self.ceiling = None, math.nan, math.inf
         self.batch_size = batch_size
         self.losses, self.factors, self.cuts = series(), series(), 0
+        self.row_norm, self.sign_step, self.streamed = 0.0, 0.0, 0
+
+    def meet(self, f: Objective) -> None:
+        """Go on with rows not seen before; in f's metric, where that is another one."""
+        self.forget()
+        self.mark = None
+        if differs((np.asarray(f.rows.mean), np.asarray(f.rows.scale)), self.metric):
+            self.shrink(f)
+            self.move(f)
+            self.step, self.rate = None, math.nan
+        f.set_metric(*self.metric)
+        norm = _auto.row_norm(f)
+        if norm > 1.1 * self.row_norm:
+            self.row_norm, self.rate = norm, math.nan
+        if min(self.batch_size, f.n_active) != self.rated:
+            self.rate = math.nan
+
+    def shrink(self, f: Objective) -> None:
+        """Take coefficients back that were learnt while a column seemed narrow.
+
+        A column that varies more than twice as much as it did has had too large ones.
+        """
+        d = f.rows.n_features
+        self.W[:, :d] *= np.minimum(1.0, 2 * self.metric[1] / f.rows.scale)
 
     def move(self, f: Objective) -> None:
         """See the points of this run in the metric of f."""
@@ -126,7 +160,7 @@ class Run:
         probe += np.cos(np.arange(probe.size)).reshape(probe.shape)
         value, G = f.value_and_gradient(probe)
         mark = float(value), G.tobytes(), tuple(f.alpha), f.n_active
-        if self.mark is not None and mark != self.mark:
+        if mark != self.mark:
             self.forget()
         self.mark = mark
 
@@ -204,14 +238,21 @@ class Epochs:
     def _begin(self) -> None:
         """Prepare a run that has not begun, or that lost its step."""
         run, f = self.run, self.f
-        if run.mark is None:
+        if run.mark is None and not self.plan.streaming:
             run.recognise(f)
-        if math.isnan(run.floor) or self.plan.streaming:
+        if math.isnan(run.floor):
             start = _auto.start(f)
             run.floor = self._value(start)
             run.begun = run.floor if np.array_equal(run.W, start) else self._value(run.W)
+            if self.plan.fresh:  # few rows may have a constant that fits them too well
+                assert run.constant is not None
+                start = run.constant
+                run.floor = max(run.floor, self._value(start))
+            else:
+                run.constant = start
+            run.highest = max(run.highest, run.floor)
             if run.best is None and math.isfinite(run.begun):
-                better = run.begun <= run.floor or self.plan.streaming
+                better = run.begun <= run.floor or self.plan.fresh
                 run.best = (run.begun, run.W.copy()) if better else (run.floor, start)
         if run.step is None:
             if run.lost:
@@ -224,12 +265,22 @@ class Epochs:
             run.step, run.lost = self._new_step(), False
         if math.isnan(run.rate):
             if self.plan.learning_rate is None:
-                smooth = _auto.smoothness(f, min(run.batch_size, f.n_active), run.seed)
-                run.rate = float(self.plan.optimizer.auto_rate(smooth))
+                batch = min(run.batch_size, f.n_active)
+                if self.plan.fresh:
+                    assert run.constant is not None
+                    smooth = _auto.smoothness(
+                        f, batch, run.seed, run.constant, run.row_norm
+                    )
+                    run.sign_step = max(run.sign_step, smooth.sign_step)
+                    smooth = smooth._replace(sign_step=run.sign_step)
+                else:
+                    smooth = _auto.smoothness(f, batch, run.seed)
+                run.rated = batch
+                run.rate = float(self.plan.optimizer.auto_rate(smooth)) / 4**run.cuts
             else:
                 run.rate, run.ceiling = self.plan.learning_rate, 1.0
             run.first_rate = run.rate
-        if isinstance(self.schedule, Schedule):
+        if isinstance(self.schedule, Schedule) and self.plan.schedule != "auto":
             penalty = float(f.alpha.max(initial=0.0))
             self.schedule = self.schedule.bind(run.first_rate, penalty)
         self.order = _auto.order(f, self.plan.shuffle, run.run_length)
@@ -256,6 +307,7 @@ class Epochs:
     def rates(self) -> Array:
         """Return the rates of the next epoch's batches."""
         run, t = self.run, np.arange(self.run.t, self.run.t + self.n_batches)
+        factors: Any
         per_epoch = getattr(self.schedule, "per", "update") == "epoch"
         history: Mapping[str, Any] = {
             "loss": run.losses,
@@ -263,7 +315,11 @@ class Epochs:
             "start": run.floor,
             "ceiling": run.ceiling,
         }
-        if isinstance(self.schedule, Schedule):
+        if self.plan.fresh and isinstance(self.schedule, _auto.Auto):
+            # Losses of different rows do not tell whether f falls.
+            factors = _auto.decay(np.arange(run.streamed, run.streamed + self.n_batches))
+            factors = np.minimum(factors, run.ceiling)
+        elif isinstance(self.schedule, Schedule):
             factors = self.schedule(run.epoch if per_epoch else t, history)
         else:
             factors = self.schedule(t)
@@ -287,6 +343,7 @@ class Epochs:
             loss = run_epoch(self.f, run.step, run.W, self.order, run.batch_size, rates)
         run.epoch += 1
         run.t += self.n_batches
+        run.streamed += self.n_batches if plan.fresh else 0
         run.losses.append(loss)
         run.factors.append(float(rates[-1]) / run.rate if run.rate else 1.0)
         self._write(loss=loss, rate=float(rates[-1]), seconds=time.perf_counter() - begun)
@@ -313,9 +370,15 @@ class Epochs:
         value, G = self.f.value_and_gradient(W)
         if not math.isfinite(value):
             return math.inf
-        gap, name = self.certificate.bound(W, value, G)
+        gap, name = self._bound(W, value, G)
         self.evaluated = run.epoch, float(value), W.copy(), gap, name
         return float(value)
+
+    def _bound(self, W: Array, value: float, G: Array) -> tuple[Array, str]:
+        """Return the certificate; a part of a stream has none."""
+        if self.plan.fresh:
+            return np.array([math.inf]), "none"
+        return self.certificate.bound(W, value, G)
 
     def certified(self, gap: Array, value: float) -> bool:
         """Return whether gap <= tol (f0 - f + gap) + rounding, output by output."""
@@ -354,7 +417,7 @@ class Epochs:
         if self._worth_a_look(loss) or run.stalled >= patience:
             value = self.evaluate()
             run.looked = run.epoch
-            if value > 4 * max(run.floor, run.begun):
+            if value > self.limit:
                 self.evaluated = None
                 return self._recover()
             assert self.evaluated is not None
@@ -408,8 +471,15 @@ class Epochs:
         """Return whether the epoch's values are beyond anything a run should see."""
         if not (math.isfinite(loss) and np.isfinite(self.run.W).all()):
             return True
-        limit = 4 * max(self.run.floor, self.run.begun)
-        return loss > limit and self._value(self.solution) > limit
+        return loss > self.limit and self._value(self.solution) > self.limit
+
+    @property
+    def limit(self) -> float:
+        """The value of f above which the run diverges."""
+        run = self.run
+        if self.plan.fresh:
+            return max(4 * run.highest, run.begun)
+        return 4 * max(run.floor, run.begun)
 
     def _recover(self) -> str | None:
         """Return to the best point; cut an automatic rate and go on, else stop."""
@@ -419,8 +489,8 @@ class Epochs:
         run.cuts += 1
         if self.plan.learning_rate is not None or run.cuts > MAX_CUTS:
             return "diverged"
-        raised = run.factors[-1] if isinstance(self.schedule, _auto.Auto) else 1.0
-        run.rate *= raised / 4
+        raised = isinstance(self.schedule, _auto.Auto) and not self.plan.fresh
+        run.rate *= (run.factors[-1] if raised else 1.0) / 4
         run.ceiling, run.stalled = 1.0, 0
         run.losses, run.factors = series(), series()
         return None
@@ -442,10 +512,10 @@ class Epochs:
             value, W = self.evaluated[1], self.evaluated[2]
         if plan.early_stopping and run.best_score is not None and reason != "certified":
             W = run.best_score[1]
-        elif run.best is not None and not value <= run.best[0]:
+        elif run.best is not None and not value <= run.best[0] and not plan.fresh:
             W = run.best[1]
         value, G = self.f.value_and_gradient(W)
-        gap, name = self.certificate.bound(W, value, G)
+        gap, name = self._bound(W, value, G)
         self.evaluated = run.epoch, float(value), W, gap, name
         converged = self.certified(gap, float(value))
         if converged and reason in ("max_iter", "no_improvement"):

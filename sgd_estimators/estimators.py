@@ -62,7 +62,13 @@ class Regressor(MultiOutputMixin, RegressorMixin, LinearSGD):
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:
-        """Make one epoch over these rows.
+        """Make one epoch over these rows: a part of a stream, or all of them again.
+
+        The metric is that of all rows seen so far, and so is the weight S that the
+        penalty is divided by. A call with the very rows of the call before counts them
+        once, so that k such calls are ``fit(max_iter=k)``. On new rows the automatic
+        schedule is 1 / sqrt(1 + t / 10), t updates of the stream, and there is no bound:
+        ``gap_`` is infinite, and ``objective_`` is f on these rows.
 
         Parameters
         ----------
@@ -351,7 +357,13 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
-        """Make one epoch over these rows.
+        """Make one epoch over these rows: a part of a stream, or all of them again.
+
+        The metric is that of all rows seen so far, and so is the weight S that the
+        penalty is divided by. A call with the very rows of the call before counts them
+        once, so that k such calls are ``fit(max_iter=k)``. On new rows the automatic
+        schedule is 1 / sqrt(1 + t / 10), t updates of the stream, and there is no bound:
+        ``gap_`` is infinite, and ``objective_`` is f on these rows.
 
         Parameters
         ----------

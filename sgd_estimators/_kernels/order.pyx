@@ -32,23 +32,30 @@ cdef class Order:
         self._active = None if isinstance(active, range) else active
         self.n_segments = min(n_segments, n)
         self.run_length = n if run_length is None else run_length
-        self._cuts = np.linspace(0, n, self.n_segments + 1).astype(np.intp)
         self._run, self._left, self._place, self._stop, self._over = np.zeros(
             (5, self.n_segments), np.intp
         )
         self._buffer = np.zeros(LOOKAHEAD, np.intp)
-        lengths = np.diff(self._cuts)
-        self._lay_out(
-            np.arange(self.n_segments),
-            np.zeros(self.n_segments, np.intp),
-            [np.arange(m) for m in lengths // self.run_length],
-        )
+        if self.n_segments == 1 and self.run_length == n:  # the file, in a hurry
+            self._cuts = np.array([0, n])
+            self._begin = self._shift = self._first = np.zeros(1, np.intp)
+            self._length = np.array([n], np.intp)
+            self._runs = np.zeros(1, np.intc)
+        else:
+            self._cuts = np.linspace(0, n, self.n_segments + 1).astype(np.intp)
+            lengths = np.diff(self._cuts)
+            self._lay_out(
+                np.arange(self.n_segments),
+                np.zeros(self.n_segments, np.intp),
+                [np.arange(m) for m in lengths // self.run_length],
+            )
         self.restart(1)
 
     def _lay_out(self, visit, shift, runs):
         """Set the streams in the order they are visited: starts of runs and of segments."""
         lengths = np.diff(self._cuts)
-        first = np.r_[0, np.cumsum(lengths // self.run_length)].astype(np.intp)
+        first = np.zeros(len(lengths) + 1, np.intp)
+        np.cumsum(lengths // self.run_length, out=first[1:])
         self._begin, self._length = self._cuts[visit], lengths[visit]
         self._first, self._shift = first[visit], shift[visit]
         self._runs = np.concatenate(runs).astype(np.intc)

@@ -1,0 +1,55 @@
+"""Rows that come in parts: what a run has seen of them, and what it makes of a new part."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ._kernels.objective import Objective
+
+Array = NDArray[np.float64]
+Metric = tuple[Array, Array]
+
+
+@dataclass
+class Seen:
+    """The rows of a run: their weight, and the means and variances of their columns."""
+
+    total: float
+    moments: tuple[Array, Array] | None  # None in the plain metric
+
+    def merged(self, new: "Seen") -> "Seen":
+        """Return the moments of these rows and new ones (Chan et al. 1983)."""
+        total = self.total + new.total
+        if self.moments is None or new.moments is None:
+            return Seen(total, new.moments)
+        (mean, square), (new_mean, new_square) = self.moments, new.moments
+        share, shift = new.total / total, new_mean - mean
+        between = share * (1 - share) * shift**2
+        inside = (1 - share) * square + share * new_square
+        return Seen(total, (mean + share * shift, inside + between))
+
+
+def seen(f: Objective, preconditioner: str | None) -> Seen:
+    """Return what f's rows add to a stream."""
+    if preconditioner is None:
+        return Seen(f.total_weight, None)
+    return Seen(f.total_weight, f.rows.moments(f.indices, f.weight))
+
+
+def digest(X: Any, y: Array, weight: Array | None) -> bytes:
+    """Return what tells these rows from others."""
+    told = hashlib.blake2b(digest_size=16)
+    parts = (X.data, X.indices, X.indptr) if sp.issparse(X) else (X,)
+    for part in (*parts, y, *(() if weight is None else (weight,))):
+        told.update(part.data if part.size else b"")
+    return told.digest()
+
+
+def differs(new: Metric, old: Metric) -> bool:
+    """Return whether a column's centre or scale is more than 10 % off."""
+    shift, ratio = np.abs(new[0] - old[0]) / new[1], new[1] / old[1]
+    return bool(np.any((shift > 0.1) | (ratio > 1.1) | (ratio < 1 / 1.1)))
