@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer
@@ -12,6 +13,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _auto
+from ._exceptions import warn
 from ._kernels.losses import Loss, Softmax
 from ._kernels.objective import Objective
 from ._kernels.rows import Rows, as_rows
@@ -194,7 +196,15 @@ class LinearSGD(BaseEstimator):
             plan = self._plan(f)
             if validation is not None:
                 plan.score = validation.scorer(self, f)
-            return self._finish(f, go_on(f, run, plan, self.max_iter))
+            outcome = go_on(f, run, plan, self.max_iter)
+            first = plan.average if isinstance(plan.average, int | np.integer) else 0
+            late = outcome.run.epoch < first and not outcome.converged
+            if late and not self.warm_start:  # which may yet come to it
+                warn(
+                    f"average={self.average} has averaged nothing: the run ended after "
+                    f"{outcome.run.epoch} epochs; raise max_iter, or use an earlier epoch"
+                )
+            return self._finish(f, outcome)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
         """Make one epoch over these rows."""
@@ -236,6 +246,8 @@ class LinearSGD(BaseEstimator):
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool
     ) -> tuple[Any, Array, Array | None, Any]:
         """Return X, the encoded y, the weights and the rows that count (None: all)."""
+        if sp.issparse(y):
+            raise TypeError("y must be an array, got a sparse matrix; use y.toarray()")
         X, y = validate_data(
             self,
             X,

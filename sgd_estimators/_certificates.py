@@ -95,7 +95,15 @@ class Certificate:
             self._spectra[alpha] = (scale, *np.linalg.eigh(scale[:, None] * H * scale))
         return self._spectra[alpha]
 
-    @property
+    @cached_property
+    def rounding(self) -> Array | float:
+        """What f cannot tell from 0: predictions of y are off by a few roundings."""
+        if not self._squared:
+            return 0.0
+        size = 0.5 * (10 * np.finfo(float).eps) ** 2 * self._size
+        return size if len(size) > 1 else float(size[0])
+
+    @cached_property
     def _size(self) -> Array:
         """A scale of f for each output, against which a gradient is rounding."""
         y = self.f.take(self.f.y)

@@ -102,6 +102,8 @@ ConvergenceWarning
     When `max_iter` ends the run before `tol` is certified.
 DivergenceWarning
     When a rate that you set makes the run diverge; the best iterate is returned.
+UserWarning
+    When the run ends before the epoch that `average` names, or has lost a step's state.
 """
 
 

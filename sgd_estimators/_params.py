@@ -65,6 +65,8 @@ def check_shared(model: Any) -> None:
         integer("batch_size", batch, 1)
     if model.momentum is not None:
         takes = "a number in [0, 1) or None"
+        if isinstance(model.momentum, bool | np.bool_):
+            raise TypeError(f"momentum must be {takes}, got {model.momentum!r}")
         valid = isinstance(model.momentum, Real) and 0 <= float(model.momentum) < 1
         choice("momentum", model.momentum, takes, valid)
     choice(

@@ -3,7 +3,6 @@
 import math
 import pickle
 import time
-import warnings
 from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from . import _auto
 from ._certificates import Certificate
-from ._exceptions import DivergenceWarning
+from ._exceptions import DivergenceWarning, warn
 from ._kernels.epoch import run_epoch
 from ._kernels.objective import Objective
 from ._kernels.steps import AveragedStep, Step, as_step
@@ -256,11 +255,9 @@ class Epochs:
                 run.best = (run.begun, run.W.copy()) if better else (run.floor, start)
         if run.step is None:
             if run.lost:
-                warnings.warn(
+                warn(
                     "The state of the optimizer's step was lost in a copy, because the "
                     "step is a closure: it begins anew. Use a class with __call__.",
-                    UserWarning,
-                    stacklevel=5,
                 )
             run.step, run.lost = self._new_step(), False
         if math.isnan(run.rate):
@@ -390,7 +387,7 @@ class Epochs:
         else:
             floors = self._floors()
             fallen = floors - self._parts()
-        rounding = 1e-14 * np.abs(floors)
+        rounding = 1e-14 * np.abs(floors) + self.certificate.rounding
         return bool(np.all(gap <= self.plan.tol * (fallen + gap) + rounding))
 
     def _parts(self) -> Array:
@@ -501,6 +498,10 @@ class Epochs:
     def outcome(self, reason: str, n_iter: int) -> Outcome:
         """Evaluate the last point, without a trace in the run, and choose the best."""
         run, plan = self.run, self.plan
+        if reason == "no_improvement":
+            run.stalled = 0  # who goes on wants to
+        elif reason == "early_stopping":
+            run.scores = series()
         history = {name: np.array(values) for name, values in run.history.items()}
         if self.evaluated is None or self.evaluated[0] != run.epoch:
             value = self.evaluate()
@@ -539,11 +540,10 @@ class Epochs:
         """Say what a user must know about a run that did not end well."""
         run = self.run
         if reason == "diverged":
-            warnings.warn(
+            warn(
                 f"The run diverged at learning_rate={run.rate:g} and returned its best "
                 "iterate. Use a smaller learning_rate, or learning_rate='auto'.",
                 DivergenceWarning,
-                stacklevel=5,
             )
         elif reason == "max_iter" and not self.plan.streaming:
             losses = np.array(run.losses[-10:])
@@ -558,9 +558,8 @@ class Epochs:
                 else "the run is still falling, slowly: raise max_iter, or tol, or use "
                 "learning_rate='auto' and momentum=0.9"
             )
-            warnings.warn(
+            warn(
                 f"Stopped by max_iter, after {run.epoch} epochs, before "
                 f"tol={self.plan.tol:g} was certified; {cause}.",
                 ConvergenceWarning,
-                stacklevel=5,
             )

@@ -182,8 +182,10 @@ class SGDRidge(Regressor):
 
     def _check(self, *, validated: bool = False) -> None:
         super()._check(validated=validated)
-        alphas = np.ravel(np.asarray(self.alpha, dtype=object))
-        for alpha in alphas:
+        alphas = np.asarray(self.alpha, dtype=object)
+        takes = "a number or one for each target"
+        choice("alpha", self.alpha, takes, alphas.ndim <= 1 and alphas.size > 0)
+        for alpha in np.ravel(alphas):
             real("alpha", alpha, 0, open_=False)
             choice("alpha", alpha, "finite", np.isfinite(alpha))
 
@@ -348,7 +350,10 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
         return Logistic() if n == 2 else Softmax(n)
 
     def _penalty(self, total_weight: float, n_outputs: int) -> Array:
-        return np.full(n_outputs, 1 / (self.C * total_weight))
+        with np.errstate(over="ignore", divide="ignore"):
+            penalty = 1 / (np.float64(self.C) * total_weight)
+        choice("C", self.C, "so large that 1 / (C S) is a number", bool(penalty < 1e300))
+        return np.full(n_outputs, penalty)
 
     def partial_fit(
         self,

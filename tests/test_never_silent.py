@@ -12,6 +12,8 @@ from sgd_estimators import (
     SGDLinearRegressor,
     SGDLogistic,
     SGDRidge,
+    minimize,
+    objective,
 )
 from sgd_estimators.optimizers import OPTIMIZERS, Optimizer
 
@@ -196,6 +198,7 @@ BAD_DATA = {
     "nan in y": (X, np.where(Y > 12, np.nan, Y), None, "y.*NaN"),
     "inf in y": (X, np.where(Y > 12, np.inf, Y), None, "y.*inf"),
     "no y": (X, None, None, "y"),
+    "sparse y": (X, sp.csr_array(Y[:, None]), None, "y .*sparse.*toarray"),
     "nan weight": (X, Y, np.where(Y > 12, np.nan, 1), "sample_weight.*NaN"),
     "inf weight": (X, Y, np.where(Y > 12, np.inf, 1), "sample_weight.*inf"),
     "negative weight": (X, Y, np.where(Y > 12, -1.0, 1), "sample_weight.*-1"),
@@ -250,3 +253,47 @@ def test_bad_validation_data_is_an_error(what, early_stopping):
     model = SGDRidge(early_stopping=early_stopping, max_iter=5)
     with pytest.raises((ValueError, TypeError), match=f"(?s){words}"):
         model.fit(X, Y, **given)
+
+
+# Where and what is told
+
+
+def test_a_warning_points_at_the_users_line():
+    calls = {
+        "fit": lambda: SGDRidge(learning_rate=1e6, random_state=0).fit(X, Y),
+        "partial_fit": lambda: SGDRidge(learning_rate=1e6).partial_fit(X, Y),
+        "classes": lambda: SGDLogistic(learning_rate=1e300, random_state=0).partial_fit(
+            X, LABEL, classes=[0, 1]
+        ),
+        "max_iter": lambda: SGDRidge(max_iter=1, learning_rate=1e-6).fit(X, Y),
+        "minimize": lambda: minimize(objective(X, Y), learning_rate=1e6),
+        "average": lambda: SGDRidge(average=500, max_iter=3, random_state=0).fit(X, Y),
+    }
+    for name, call in calls.items():
+        caught = caught_from(call)
+        assert caught or name == "classes", name
+        assert {warning.filename for warning in caught} <= {__file__}, name
+
+
+def test_an_average_that_never_begins_is_told():
+    given = {"max_iter": 3, "tol": 0.0, "random_state": 0}
+    caught = caught_from(SGDRidge(average=500, **given).fit, X, Y)
+    assert any("average=500" in str(warning.message) for warning in caught)
+    for quiet in (
+        {"average": 3},
+        {"average": 500, "warm_start": True},
+        {"average": "tail"},
+    ):
+        caught = caught_from(SGDRidge(**quiet, **given).fit, X, Y)
+        assert {w.category for w in caught} == {ConvergenceWarning}
+
+
+@pytest.mark.parametrize("y", [1 / 3, 0.0, 1e8 / 3, -7.1])
+@pytest.mark.parametrize("Model", [SGDLinearRegressor, SGDRidge])
+def test_a_constant_target_is_certified(Model, y):
+    model = Model(random_state=0).fit(X, np.full(200, y))
+    assert model.converged_
+    np.testing.assert_allclose(model.predict(X), y, rtol=1e-12)
+    both = Model(batch_size="full", momentum=0.5, random_state=0)
+    both.fit(X, np.column_stack([Y, np.full(200, y)]))
+    assert both.converged_

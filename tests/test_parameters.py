@@ -27,7 +27,7 @@ LABEL = (Y > 10).astype(int)
 BAD_PARAMETERS = {
     "optimizer": ["sgdd", 3, None, "auto ", object()],
     "learning_rate": [0, -0.1, np.nan, np.inf, "fast", None, True, "optimal"],
-    "momentum": [-0.1, 1.0, 1.5, np.nan, "0.9"],
+    "momentum": [-0.1, 1.0, 1.5, np.nan, "0.9", False, True],
     "schedule": ["linearly", 7, None],
     "batch_size": [0, -1, 2.5, "all", None, True],
     "preconditioner": ["diag", 3, True],
@@ -68,8 +68,12 @@ def test_a_parameter_out_of_its_range_is_an_error(name, value):
 
 
 BAD_PENALTIES = {
-    "alpha": (SGDRidge, Y, [-1.0, np.nan, np.inf, "big", None, [1.0, 2.0], True]),
-    "C": (SGDLogistic, LABEL, [0, -1.0, np.nan, "big", None, True]),
+    "alpha": (
+        SGDRidge,
+        Y,
+        [-1.0, np.nan, np.inf, "big", None, [1.0, 2.0], [[1.0]], [], True],
+    ),
+    "C": (SGDLogistic, LABEL, [0, -1.0, np.nan, "big", None, True, 1e-320]),
     "class_weight": (SGDLogistic, LABEL, ["auto", 3, {0: -1.0}, {0: np.nan}, {7: 1.0}]),
 }
 PENALTIES = [(name, v) for name, (_, _, vs) in BAD_PENALTIES.items() for v in vs]

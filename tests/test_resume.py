@@ -373,3 +373,18 @@ def test_an_object_changed_in_place_is_noticed(wrap):
     model.set_params(optimizer=optimizer).fit(X, Y)
     optimizer.momentum = 0.6
     assert len(model.fit(X, Y)._run.factors) == J
+
+
+STOPS = {
+    "no_improvement": {"tol": 1e-15, "schedule": "constant", "learning_rate": 0.05},
+    "early_stopping": {"tol": 0.0, "early_stopping": True},
+}
+
+
+@pytest.mark.parametrize("reason", STOPS)
+def test_going_on_after_a_stop_has_its_patience_anew(reason):
+    model = SGDRidge(n_iter_no_change=4, warm_start=True, random_state=0, **STOPS[reason])
+    for _ in range(2):
+        model.fit(X, Y)
+        assert model.stop_reason_ == reason
+        assert model.n_iter_ >= 4

@@ -186,19 +186,22 @@ cdef class Objective:
     def partial(self, W):
         """Return the sums over all active rows."""
         self.add_up(W, Order(self.n_active, self.active))
-        return np.array(self._A), np.array(self._losses)
+        return np.asarray(self._A), np.asarray(self._losses)
 
     def blocks(self):
         """Return f on blocks of its rows, each with its own scratch; none if f is small."""
         if self.n_active * self.rows.row_bytes < 2 * N_BLOCKS * BLOCK_BYTES:
             return []
         if self._blocks is None:
-            rows, n = self.indices, self.n_active
-            self._blocks = [
-                Objective(
-                    self.rows.twin(), self.loss, self.y, self.alpha, self.weight,
-                    rows[i * n // N_BLOCKS:(i + 1) * n // N_BLOCKS]
-                )
-                for i in range(N_BLOCKS)
-            ]
+            self._blocks = [self.block(i) for i in range(N_BLOCKS)]
         return self._blocks
+
+    def block(self, i):
+        """Return f on the i-th block of its rows."""
+        cdef Py_ssize_t n = self.n_active
+        cdef Objective part = Objective(
+            self.rows.twin(), self.loss, self.y, self.alpha, self.weight,
+            self.indices[i * n // N_BLOCKS:(i + 1) * n // N_BLOCKS]
+        )
+        part._penalty, part._lambda = self._penalty, self._lambda  # only once in memory
+        return part

@@ -83,8 +83,10 @@ cdef class Rows:
 
     def twin(self):
         """Return the same rows with a scratch of their own, for another thread."""
-        twin = type(self)(self.X, self.fit_intercept)
-        twin.set_metric(self.mean, self.scale)
+        cdef Rows twin = type(self)(self.X, self.fit_intercept)
+        twin.mean, twin._mean, twin.centre = self.mean, self._mean, self.centre
+        twin.scale, twin._inverse_scale = self.scale, self._inverse_scale
+        twin.inverse_scale = self.inverse_scale
         return twin
 
     cdef void enter(self, const double* W, Py_ssize_t K, double* V) noexcept nogil:
@@ -142,7 +144,7 @@ cdef class Rows:
         """Return coef x_i + intercept of these rows, a block at a time."""
         Z = np.empty((len(rows), len(coef)))
         done = 0
-        for part, block in self.blocks(rows):
+        for _part, block in self.blocks(rows):
             Z[done:done + block.shape[0]] = block @ coef.T + intercept
             done += block.shape[0]
         return Z
