@@ -3,6 +3,8 @@ from libc.math cimport isfinite
 
 import numpy as np
 
+from sgd_estimators._kernels.rows import aligned
+
 from sgd_estimators._kernels.objective cimport Objective
 from sgd_estimators._kernels.order cimport Order
 from sgd_estimators._kernels.steps cimport Step
@@ -14,7 +16,7 @@ def run_epoch(Objective f, Step move, double[:, ::1] W, Order order,
 
     W is changed in place.  A loss that is not finite ends the epoch.
     """
-    cdef double[:, ::1] G = np.zeros((W.shape[0], W.shape[1]))
+    cdef double[:, ::1] G = aligned(W.shape[0], W.shape[1])
     cdef double[::1] x = np.asarray(W).reshape(-1)
     cdef const double[::1] g = np.asarray(G).reshape(-1)
     cdef const double* w = &W[0, 0] if f.n_params > 0 else NULL

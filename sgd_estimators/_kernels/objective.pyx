@@ -67,7 +67,7 @@ cdef class Objective:
         """Work in the metric (x - mean) / scale; f, in the user's units, stays the same."""
         self.rows.set_metric(mean, scale)
         self._blocks = None
-        penalty = np.zeros((self.n_outputs, self.rows.n_features + self.rows.fit_intercept))
+        penalty = aligned(self.n_outputs, self.rows.n_features + self.rows.fit_intercept)
         penalty[:, :self.rows.n_features] = self.alpha[:, None] / scale**2
         self._penalty = penalty
         self._lambda = &self._penalty[0, 0] if self.n_params > 0 else NULL

@@ -1,51 +1,55 @@
 /* Included by simd.h once for each REAL; `stride` counts the doubles from one row's z
    (or r) to the next one's, d the elements from one row of X to the next. */
 
+enum { NAME(LINE) = 64 / sizeof(REAL) }; /* elements of a cache line */
+
 #define ROW(i) (X + rows[i] * d)
 
-/* z[i] = x_i . w */
+/* Ask for the part of x from column begin to end. */
+#define FETCH(x, begin, end)                                                       \
+    for (Py_ssize_t k = begin; k < end; k += NAME(LINE)) PREFETCH((x) + k)
+
+/* z[i] = x_i . w, in a line of partial sums a row; d is at least a line.
+   The first line is cut short, by zeros behind, so that the others have no remainder. */
 CLONES static void NAME(dot)(const REAL *RESTRICT X, Py_ssize_t d,
                              const Py_ssize_t *RESTRICT rows, Py_ssize_t n,
                              const double *RESTRICT w, double *RESTRICT z,
                              Py_ssize_t stride)
 {
+    const Py_ssize_t head = (d - 1) % NAME(LINE) + 1;
+    double first[NAME(LINE)];
+    for (int k = 0; k < NAME(LINE); k++) first[k] = k < head ? w[k] : 0;
     Py_ssize_t i = 0;
-    for (; i + 8 <= n; i += 8) {
+    for (; i + 4 <= n; i += 4) {
         const REAL *RESTRICT x0 = ROW(i), *RESTRICT x1 = ROW(i + 1),
-                   *RESTRICT x2 = ROW(i + 2), *RESTRICT x3 = ROW(i + 3),
-                   *RESTRICT x4 = ROW(i + 4), *RESTRICT x5 = ROW(i + 5),
-                   *RESTRICT x6 = ROW(i + 6), *RESTRICT x7 = ROW(i + 7);
-        double z0 = 0, z1 = 0, z2 = 0, z3 = 0, z4 = 0, z5 = 0, z6 = 0, z7 = 0;
-        SIMD_SUM(z0, z1, z2, z3, z4, z5, z6, z7)
-        for (Py_ssize_t j = 0; j < d; j++) {
-            z0 += x0[j] * w[j];
-            z1 += x1[j] * w[j];
-            z2 += x2[j] * w[j];
-            z3 += x3[j] * w[j];
-            z4 += x4[j] * w[j];
-            z5 += x5[j] * w[j];
-            z6 += x6[j] * w[j];
-            z7 += x7[j] * w[j];
+                   *RESTRICT x2 = ROW(i + 2), *RESTRICT x3 = ROW(i + 3);
+        double s0[NAME(LINE)] = {0}, s1[NAME(LINE)] = {0}, s2[NAME(LINE)] = {0},
+               s3[NAME(LINE)] = {0};
+        const double *v = first;
+        for (Py_ssize_t j = 0; j < d; j = j ? j + NAME(LINE) : head, v = w + j) {
+            SIMD
+            for (int k = 0; k < NAME(LINE); k++) {
+                s0[k] += x0[j + k] * v[k];
+                s1[k] += x1[j + k] * v[k];
+                s2[k] += x2[j + k] * v[k];
+                s3[k] += x3[j + k] * v[k];
+            }
         }
         double *out = z + i * stride;
-        out[0] = z0, out[stride] = z1, out[2 * stride] = z2, out[3 * stride] = z3;
-        out += 4 * stride;
-        out[0] = z4, out[stride] = z5, out[2 * stride] = z6, out[3 * stride] = z7;
+        out[0] = fold(s0, NAME(LINE)), out[stride] = fold(s1, NAME(LINE));
+        out[2 * stride] = fold(s2, NAME(LINE)), out[3 * stride] = fold(s3, NAME(LINE));
     }
     for (; i < n; i++) {
         const REAL *RESTRICT x = ROW(i);
-        double sum = 0;
-        SIMD_SUM(sum)
-        for (Py_ssize_t j = 0; j < d; j++) sum += x[j] * w[j];
-        z[i * stride] = sum;
+        double s[NAME(LINE)] = {0};
+        const double *v = first;
+        for (Py_ssize_t j = 0; j < d; j = j ? j + NAME(LINE) : head, v = w + j) {
+            SIMD
+            for (int k = 0; k < NAME(LINE); k++) s[k] += x[j + k] * v[k];
+        }
+        z[i * stride] = fold(s, NAME(LINE));
     }
 }
-
-enum { NAME(LINE) = 64 / sizeof(REAL) };
-
-/* Ask for the part of x from column begin to end. */
-#define FETCH(x, begin, end)                                                       \
-    for (Py_ssize_t k = begin; k < end; k += NAME(LINE)) PREFETCH((x) + k)
 
 /* g += sum_i r_i x_i; asks for the rows that stand `ahead` places later, if not 0. */
 CLONES static void NAME(add)(const REAL *RESTRICT X, Py_ssize_t d,
@@ -90,48 +94,31 @@ CLONES static void NAME(pack)(const REAL *RESTRICT X, Py_ssize_t d,
                               const Py_ssize_t *RESTRICT rows, Py_ssize_t n,
                               Py_ssize_t ahead, double *RESTRICT out, Py_ssize_t width)
 {
-    const Py_ssize_t block = 8 * NAME(LINE);
+    const Py_ssize_t last = d - NAME(LINE); /* A last line that overlaps leaves no tail. */
     for (Py_ssize_t i = 0; i < n; i++, out += width) {
-        const REAL *RESTRICT x = X + rows[i] * d, *later = X + rows[i + ahead] * d;
-        /* Spread over the copy, the requests do not queue up. */
-        for (Py_ssize_t begin = 0; begin < d; begin += block) {
-            const Py_ssize_t end = begin + block < d ? begin + block : d;
-            FETCH(later, begin, end);
+        const REAL *RESTRICT x = ROW(i), *later = ROW(i + ahead);
+        for (Py_ssize_t j = 0; j < last; j += NAME(LINE)) {
+            PREFETCH(later + j);
             SIMD
-            for (Py_ssize_t j = begin; j < end; j++) out[j] = x[j];
+            for (int k = 0; k < NAME(LINE); k++) out[j + k] = x[j + k];
         }
-        if (d) PREFETCH(later + d - 1);
+        PREFETCH(later + d - 1);
+        if (last >= 0) {
+            PREFETCH(later + last);
+            SIMD
+            for (int k = 0; k < NAME(LINE); k++) out[last + k] = x[last + k];
+        } else
+            for (int k = 0; k < d; k++) out[k] = x[k];
     }
 }
 
-/* (x - centre) / scale . w */
-CLONES static double NAME(dot_one)(const REAL *RESTRICT x, const double *RESTRICT centre,
-                                   const double *RESTRICT inverse_scale, Py_ssize_t d,
-                                   const double *RESTRICT w)
+/* out = (x - centre) / scale */
+CLONES static void NAME(see)(const REAL *RESTRICT x, const double *RESTRICT centre,
+                             const double *RESTRICT inverse_scale, Py_ssize_t d,
+                             double *RESTRICT out)
 {
-    double sum = 0;
-    SIMD_SUM(sum)
-    for (Py_ssize_t j = 0; j < d; j++) sum += (x[j] - centre[j]) * inverse_scale[j] * w[j];
-    return sum;
-}
-
-/* g = r (x - centre) / scale + penalty w; returns 1/2 sum penalty w^2; asks for `later`. */
-CLONES static double NAME(pull_one)(const REAL *RESTRICT x, const double *RESTRICT centre,
-                                    const double *RESTRICT inverse_scale, Py_ssize_t d,
-                                    const double *RESTRICT w,
-                                    const double *RESTRICT penalty, double r,
-                                    const REAL *later, double *RESTRICT g)
-{
-    double sum = 0;
-    FETCH(later, 0, d);
-    PREFETCH(later + d - 1);
-    SIMD_SUM(sum)
-    for (Py_ssize_t j = 0; j < d; j++) {
-        const double pull = penalty[j] * w[j];
-        g[j] = r * (x[j] - centre[j]) * inverse_scale[j] + pull;
-        sum += pull * w[j];
-    }
-    return 0.5 * sum;
+    SIMD
+    for (Py_ssize_t j = 0; j < d; j++) out[j] = (x[j] - centre[j]) * inverse_scale[j];
 }
 
 #undef FETCH

@@ -8,7 +8,7 @@ cdef class Rows:
     cdef readonly object scale
     cdef readonly Py_ssize_t n_rows, n_features, row_bytes, chunk, width
     cdef readonly bint fit_intercept, one_by_one
-    cdef const double[::1] _mean, _inverse_scale
+    cdef double[:, ::1] _metric
     cdef const double* centre
     cdef const double* inverse_scale
     cdef const Py_ssize_t* batch

@@ -15,14 +15,12 @@ cdef extern from "simd.h" nogil:
                   double*, Py_ssize_t)
     void pack_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, Py_ssize_t,
                   double*, Py_ssize_t)
-    double dot_one_f64(const double*, const double*, const double*, Py_ssize_t,
-                       const double*)
-    double dot_one_f32(const float*, const double*, const double*, Py_ssize_t,
-                       const double*)
-    double pull_one_f64(const double*, const double*, const double*, Py_ssize_t,
-                        const double*, const double*, double, const double*, double*)
-    double pull_one_f32(const float*, const double*, const double*, Py_ssize_t,
-                        const double*, const double*, double, const float*, double*)
+    void see_f64(const double*, const double*, const double*, Py_ssize_t, double*)
+    void see_f32(const float*, const double*, const double*, Py_ssize_t, double*)
+    void ask(const char*, const char*)
+    double dot_one(const double*, const double*, Py_ssize_t)
+    double pull_one(const double*, const double*, const double*, Py_ssize_t, double,
+                    double*)
     void dot_f64(const double*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
                  const double*, double*, Py_ssize_t)
     void dot_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
@@ -47,7 +45,7 @@ ctypedef fused index:
 cdef enum:
     PACKED_BYTES = 512   # a row this short costs less when it is copied first
     CHUNK_BYTES = 8192   # of rows that are multiplied and then added while in the cache
-    AHEAD_BYTES = 32768  # asked for early enough to hide the memory's latency
+    AHEAD_BYTES = 16384  # asked for early enough to hide the memory's latency
 
 BLOCK_BYTES = 1 << 20  # of float64 that a pass made with NumPy holds at a time
 
@@ -77,9 +75,9 @@ cdef class Rows:
     def set_metric(self, mean, scale):
         """See the rows as (x - mean) / scale from now on."""
         self.mean, self.scale = mean, scale
-        self._mean, self._inverse_scale = mean, 1.0 / scale
-        if self.n_features > 0:
-            self.centre, self.inverse_scale = &self._mean[0], &self._inverse_scale[0]
+        self._metric = aligned(2, self.width)
+        np.asarray(self._metric)[:, :self.n_features] = mean, 1.0 / scale
+        self.centre, self.inverse_scale = &self._metric[0, 0], &self._metric[1, 0]
 
     def twin(self):
         """Return the same rows with a scratch of their own, for another thread."""
@@ -239,38 +237,35 @@ cdef class DenseRows(Rows):
                     A[d] += Z[i * K + k]
             A += self.width
 
+    cdef void ask(self, const Py_ssize_t* row, Py_ssize_t part) noexcept nogil:
+        """Ask for a third of a later row: memory works while the others are in use."""
+        cdef const char* later = <const char*>self.x64 if self.x64 else <const char*>self.x32
+        later += row[self.ahead] * self.row_bytes
+        ask(later + part * self.row_bytes // 3, later + (part + 1) * self.row_bytes // 3)
+
     cdef void dot_one(self, const Py_ssize_t* row, const double* W, Py_ssize_t K,
                       double* Z) noexcept nogil:
         cdef Py_ssize_t k, d = self.n_features, at = row[0] * d
+        cdef double* seen = &self._packed[0, 0]
+        self.ask(row, 0)
+        if self.x64:
+            see_f64(self.x64 + at, self.centre, self.inverse_scale, d, seen)
+        elif self.x32:
+            see_f32(self.x32 + at, self.centre, self.inverse_scale, d, seen)
+        self.ask(row, 1)
         for k in range(K):
-            if self.x64:
-                Z[k] = dot_one_f64(self.x64 + at, self.centre, self.inverse_scale, d, W)
-            elif self.x32:
-                Z[k] = dot_one_f32(self.x32 + at, self.centre, self.inverse_scale, d, W)
-            else:
-                Z[k] = 0.0
-            if self.fit_intercept:
-                Z[k] += W[d]
+            Z[k] = dot_one(seen, W, d + self.fit_intercept)
             W += d + self.fit_intercept
 
     cdef double pull_one(self, const Py_ssize_t* row, const double* W,
                          const double* penalty, const double* Z, Py_ssize_t K,
                          double* G) noexcept nogil:
-        cdef Py_ssize_t k, d = self.n_features, at = row[0] * d
-        cdef Py_ssize_t later = row[self.ahead] * d
+        cdef Py_ssize_t k, p = self.n_features + self.fit_intercept
         cdef double value = 0.0
+        self.ask(row, 2)
         for k in range(K):
-            if self.x64:
-                value += pull_one_f64(self.x64 + at, self.centre, self.inverse_scale, d,
-                                      W, penalty, Z[k], self.x64 + later, G)
-            elif self.x32:
-                value += pull_one_f32(self.x32 + at, self.centre, self.inverse_scale, d,
-                                      W, penalty, Z[k], self.x32 + later, G)
-            if self.fit_intercept:
-                G[d] = Z[k]
-            W += d + self.fit_intercept
-            G += d + self.fit_intercept
-            penalty += d + self.fit_intercept
+            value += pull_one(&self._packed[0, 0], W + k * p, penalty + k * p, p, Z[k],
+                              G + k * p)
         return value
 
     def moments(self, rows, weight):

@@ -97,6 +97,55 @@ CLONES static void roll_ahead(double *x, const double *g, Py_ssize_t n, double r
     }
 }
 
+/* The sum of the n = 2^m elements of s, which is overwritten. */
+static inline double fold(double *s, int n)
+{
+    for (int half = n / 2; half > 0; half /= 2) {
+        SIMD
+        for (int k = 0; k < half; k++) s[k] += s[k + half];
+    }
+    return s[0];
+}
+
+/* Ask for a row's lines. */
+static inline void ask(const char *begin, const char *end)
+{
+    for (; begin < end; begin += 64) PREFETCH(begin);
+}
+
+/* u . w: with one row at a time, enough sums to hide an addition's latency */
+CLONES static double dot_one(const double *RESTRICT u, const double *RESTRICT w,
+                             Py_ssize_t n)
+{
+    double s[32] = {0};
+    Py_ssize_t j = 0;
+    for (; j + 32 <= n; j += 32) {
+        SIMD
+        for (int k = 0; k < 32; k++) s[k] += u[j + k] * w[j + k];
+    }
+    for (; j + 8 <= n; j += 8) {
+        SIMD
+        for (int k = 0; k < 8; k++) s[k] += u[j + k] * w[j + k];
+    }
+    for (int k = 0; j < n; j++, k++) s[k] += u[j] * w[j];
+    return fold(s, 32);
+}
+
+/* g = r u + penalty w; returns 1/2 sum penalty w^2 */
+CLONES static double pull_one(const double *RESTRICT u, const double *RESTRICT w,
+                              const double *RESTRICT penalty, Py_ssize_t n, double r,
+                              double *RESTRICT g)
+{
+    double sum = 0;
+    SIMD_SUM(sum)
+    for (Py_ssize_t j = 0; j < n; j++) {
+        const double pull = penalty[j] * w[j];
+        g[j] = r * u[j] + pull;
+        sum += pull * w[j];
+    }
+    return 0.5 * sum;
+}
+
 #define REAL double
 #define NAME(stem) stem##_f64
 #include "rows.h"

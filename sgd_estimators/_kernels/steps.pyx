@@ -14,6 +14,8 @@ from libc.math cimport pow, sqrt
 
 import numpy as np
 
+from sgd_estimators._kernels.rows import aligned
+
 cdef extern from "simd.h" nogil:
     void descend(double*, const double*, Py_ssize_t, double)
     void roll(double*, const double*, Py_ssize_t, double, double, double*)
@@ -89,7 +91,7 @@ cdef class SGDStep(Step):
     def __init__(self, n_params, double momentum=0.0, bint nesterov=False):
         self.beta = momentum
         self.nesterov = nesterov
-        self.memory = np.zeros((1 if momentum else 0, n_params))
+        self.memory = aligned(1 if momentum else 0, n_params)
 
     cdef int step(
         self, double[::1] x, const double[::1] g, double rate
