@@ -16,20 +16,25 @@ def run_epoch(Objective f, Step move, double[:, ::1] W, Order order,
 
     W is changed in place.  A loss that is not finite ends the epoch.
     """
-    cdef double[:, ::1] G = aligned(W.shape[0], W.shape[1])
-    cdef double[::1] x = np.asarray(W).reshape(-1)
-    cdef const double[::1] g = np.asarray(G).reshape(-1)
-    cdef const double* w = &W[0, 0] if f.n_params > 0 else NULL
-    cdef double* grad = &G[0, 0] if f.n_params > 0 else NULL
+    scratch = aligned(2, (f.n_params + 7) // 8 * 8)[:, :f.n_params]
+    scratch[0] = np.ravel(W)
+    cdef double[::1] x = scratch[0]
+    cdef double[::1] gradient = scratch[1]
+    cdef const double[::1] g = gradient
+    cdef const double* w = &x[0] if f.n_params > 0 else NULL
+    cdef double* grad = &gradient[0] if f.n_params > 0 else NULL
     cdef double value, total = 0.0
     cdef Py_ssize_t k, size, left = order.n
-    with nogil:
-        for k in range(rates.shape[0]):
-            size = min(batch_size, left)
-            value = f.gradient(w, order.next(size), size, grad)  # G = grad f_B(W)
-            total += value * size
-            if not isfinite(total):
-                break
-            move.step(x, g, rates[k])  # x <- x - rate * direction
-            left -= size
+    try:
+        with nogil:
+            for k in range(rates.shape[0]):
+                size = min(batch_size, left)
+                value = f.gradient(w, order.next(size), size, grad)  # grad = grad f_B(x)
+                total += value * size
+                if not isfinite(total):
+                    break
+                move.step(x, g, rates[k])  # x <- x - rate * direction
+                left -= size
+    finally:
+        np.asarray(W)[...] = scratch[0].reshape(W.shape[0], W.shape[1])
     return total / order.n

@@ -30,16 +30,20 @@ cdef class Squared(Loss):
                             const Py_ssize_t* rows, Py_ssize_t n, Py_ssize_t K,
                             double* losses, double* Z) noexcept nogil:
         cdef Py_ssize_t i, k
-        cdef double r, s = 1.0, total
+        cdef double r, s, total
         for k in range(K):
             total = 0.0
-            for i in range(n):
-                if weight:
-                    s = weight[rows[i]]
-                r = Z[i * K + k] - y[rows[i] * K + k]
-                Z[i * K + k] = s * r
-                total += 0.5 * s * r * r
-            losses[k] += total
+            if weight:
+                for i in range(n):
+                    r, s = Z[i * K + k] - y[rows[i] * K + k], weight[rows[i]]
+                    Z[i * K + k] = s * r
+                    total += s * r * r
+            else:
+                for i in range(n):
+                    r = Z[i * K + k] - y[rows[i] * K + k]
+                    Z[i * K + k] = r
+                    total += r * r
+            losses[k] += 0.5 * total
 
     def intercept(self, y, weight):
         """Return the best constant score."""

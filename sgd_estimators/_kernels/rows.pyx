@@ -17,7 +17,7 @@ cdef extern from "simd.h" nogil:
                   double*, Py_ssize_t)
     void see_f64(const double*, const double*, const double*, Py_ssize_t, double*)
     void see_f32(const float*, const double*, const double*, Py_ssize_t, double*)
-    void ask(const char*, const char*)
+    void ASK(const char*, const char*)
     double dot_one(const double*, const double*, Py_ssize_t)
     double pull_one(const double*, const double*, const double*, Py_ssize_t, double,
                     double*)
@@ -173,7 +173,7 @@ cdef class DenseRows(Rows):
     cdef double[:, ::1] _packed
     cdef Py_ssize_t[::1] _places
     cdef bint is_packed
-    cdef Py_ssize_t ahead
+    cdef Py_ssize_t ahead, share
 
     def __init__(self, X, bint fit_intercept):
         super().__init__(X, fit_intercept)
@@ -195,6 +195,7 @@ cdef class DenseRows(Rows):
         self._places = np.arange(self.chunk, dtype=np.intp)
         self.ahead = AHEAD_BYTES // max(1, self.row_bytes) // 8 * 8
         self.ahead = min(max(8, self.ahead), LOOKAHEAD - 8)
+        self.share = (self.row_bytes // 3 // 512 + 1) * 512
 
     cdef void load(self, const Py_ssize_t* batch, Py_ssize_t n) noexcept nogil:
         self.batch, self.n = batch, n
@@ -238,10 +239,12 @@ cdef class DenseRows(Rows):
             A += self.width
 
     cdef void ask(self, const Py_ssize_t* row, Py_ssize_t part) noexcept nogil:
-        """Ask for a third of a later row: memory works while the others are in use."""
+        """Ask for a share of a later row: memory works while the others are in use."""
         cdef const char* later = <const char*>self.x64 if self.x64 else <const char*>self.x32
-        later += row[self.ahead] * self.row_bytes
-        ask(later + part * self.row_bytes // 3, later + (part + 1) * self.row_bytes // 3)
+        cdef Py_ssize_t begin = part * self.share
+        if begin < self.row_bytes:
+            later += row[self.ahead] * self.row_bytes
+            ASK(later + begin, later + min(begin + self.share, self.row_bytes))
 
     cdef void dot_one(self, const Py_ssize_t* row, const double* W, Py_ssize_t K,
                       double* Z) noexcept nogil:

@@ -97,27 +97,33 @@ CLONES static void roll_ahead(double *x, const double *g, Py_ssize_t n, double r
     }
 }
 
-/* The sum of the n = 2^m elements of s, which is overwritten. */
+/* The sum of the n elements of s, a multiple of 8; overwrites s. */
 static inline double fold(double *s, int n)
 {
-    for (int half = n / 2; half > 0; half /= 2) {
+    for (int m = 8; m < n; m += 8) {
         SIMD
-        for (int k = 0; k < half; k++) s[k] += s[k + half];
+        for (int k = 0; k < 8; k++) s[k] += s[m + k];
     }
-    return s[0];
+    SIMD
+    for (int k = 0; k < 4; k++) s[k] += s[k + 4];
+    SIMD
+    for (int k = 0; k < 2; k++) s[k] += s[k + 2];
+    return s[0] + s[1];
 }
 
-/* Ask for a row's lines. */
-static inline void ask(const char *begin, const char *end)
-{
-    for (; begin < end; begin += 64) PREFETCH(begin);
-}
+/* Ask for the lines that hold these bytes. A macro: to gcc, a function that only
+   prefetches has no effect and may go. */
+#define ASK(begin, end)                                                            \
+    do {                                                                           \
+        for (const char *at = begin; at < (end); at += 64) PREFETCH(at);           \
+        PREFETCH((end) - 1);                                                       \
+    } while (0)
 
 /* u . w: with one row at a time, enough sums to hide an addition's latency */
 CLONES static double dot_one(const double *RESTRICT u, const double *RESTRICT w,
                              Py_ssize_t n)
 {
-    double s[32] = {0};
+    double s[32] = {0}, t[8] = {0}, rest = 0;
     Py_ssize_t j = 0;
     for (; j + 32 <= n; j += 32) {
         SIMD
@@ -125,10 +131,10 @@ CLONES static double dot_one(const double *RESTRICT u, const double *RESTRICT w,
     }
     for (; j + 8 <= n; j += 8) {
         SIMD
-        for (int k = 0; k < 8; k++) s[k] += u[j + k] * w[j + k];
+        for (int k = 0; k < 8; k++) t[k] += u[j + k] * w[j + k];
     }
-    for (int k = 0; j < n; j++, k++) s[k] += u[j] * w[j];
-    return fold(s, 32);
+    for (; j < n; j++) rest += u[j] * w[j];
+    return fold(s, 32) + (fold(t, 8) + rest);
 }
 
 /* g = r u + penalty w; returns 1/2 sum penalty w^2 */
@@ -136,14 +142,22 @@ CLONES static double pull_one(const double *RESTRICT u, const double *RESTRICT w
                               const double *RESTRICT penalty, Py_ssize_t n, double r,
                               double *RESTRICT g)
 {
-    double sum = 0;
-    SIMD_SUM(sum)
-    for (Py_ssize_t j = 0; j < n; j++) {
+    double s[8] = {0}, rest = 0;
+    Py_ssize_t j = 0;
+    for (; j + 8 <= n; j += 8) {
+        SIMD
+        for (int k = 0; k < 8; k++) {
+            const double pull = penalty[j + k] * w[j + k];
+            g[j + k] = r * u[j + k] + pull;
+            s[k] += pull * w[j + k];
+        }
+    }
+    for (; j < n; j++) {
         const double pull = penalty[j] * w[j];
         g[j] = r * u[j] + pull;
-        sum += pull * w[j];
+        rest += pull * w[j];
     }
-    return 0.5 * sum;
+    return 0.5 * (fold(s, 8) + rest);
 }
 
 #define REAL double
