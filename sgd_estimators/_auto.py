@@ -23,7 +23,7 @@ CACHE_BYTES = 1 << 21  # data up to this size is shuffled plainly
 N_SEGMENTS = 32
 LONGEST_RUN = 256
 STREAM = 10  # updates on fresh rows after which the rate falls
-WIDE_ROW = 4096  # bytes from which a row on its own is read as fast as its neighbours
+WIDE_ROW = 1 << 16  # bytes: from here on, a row visited singly costs no more
 
 
 class Smoothness(NamedTuple):

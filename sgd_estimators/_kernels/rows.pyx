@@ -15,16 +15,19 @@ cdef extern from "simd.h" nogil:
                   double*, Py_ssize_t)
     void pack_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, Py_ssize_t,
                   double*, Py_ssize_t)
-    void see_f64(const double*, const double*, const double*, Py_ssize_t, double*)
-    void see_f32(const float*, const double*, const double*, Py_ssize_t, double*)
     void ASK(const char*, const char*)
-    double dot_one(const double*, const double*, Py_ssize_t)
-    double pull_one(const double*, const double*, const double*, Py_ssize_t, double,
-                    double*)
+    double dot_one_f64(const double*, const double*, const double*, const double*,
+                       Py_ssize_t)
+    double dot_one_f32(const float*, const double*, const double*, const double*,
+                       Py_ssize_t)
+    double pull_one_f64(const double*, const double*, const double*, const double*,
+                        const double*, Py_ssize_t, double, double*)
+    double pull_one_f32(const float*, const double*, const double*, const double*,
+                        const double*, Py_ssize_t, double, double*)
     void dot_f64(const double*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
-                 const double*, double*, Py_ssize_t)
+                 const double*, double*, Py_ssize_t, Py_ssize_t)
     void dot_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
-                 const double*, double*, Py_ssize_t)
+                 const double*, double*, Py_ssize_t, Py_ssize_t)
     void add_f64(const double*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
                  const double*, Py_ssize_t, double*, Py_ssize_t)
     void add_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
@@ -43,7 +46,7 @@ ctypedef fused index:
     long long
 
 cdef enum:
-    PACKED_BYTES = 512   # a row this short costs less when it is copied first
+    PACKED_BYTES = 256   # a row this short costs less when it is copied first
     CHUNK_BYTES = 8192   # of rows that are multiplied and then added while in the cache
     AHEAD_BYTES = 16384  # asked for early enough to hide the memory's latency
 
@@ -82,9 +85,8 @@ cdef class Rows:
     def twin(self):
         """Return the same rows with a scratch of their own, for another thread."""
         cdef Rows twin = type(self)(self.X, self.fit_intercept)
-        twin.mean, twin._mean, twin.centre = self.mean, self._mean, self.centre
-        twin.scale, twin._inverse_scale = self.scale, self._inverse_scale
-        twin.inverse_scale = self.inverse_scale
+        twin.mean, twin.scale, twin._metric = self.mean, self.scale, self._metric
+        twin.centre, twin.inverse_scale = self.centre, self.inverse_scale
         return twin
 
     cdef void enter(self, const double* W, Py_ssize_t K, double* V) noexcept nogil:
@@ -190,9 +192,9 @@ cdef class DenseRows(Rows):
         self.is_packed = self.row_bytes < PACKED_BYTES
         row_bytes = 8 * self.width if self.is_packed else self.row_bytes
         self.chunk = max(8, CHUNK_BYTES // row_bytes // 8 * 8)
-        self._packed = aligned(self.chunk if self.is_packed else 1, self.width)
+        self._packed = aligned(self.chunk if self.is_packed else 0, self.width)
         self._packed[:, self.n_features] = 1.0  # of the offset
-        self._places = np.arange(self.chunk, dtype=np.intp)
+        self._places = np.arange(self.chunk + 8, dtype=np.intp)  # `add` reads ahead
         self.ahead = AHEAD_BYTES // max(1, self.row_bytes) // 8 * 8
         self.ahead = min(max(8, self.ahead), LOOKAHEAD - 8)
         self.share = (self.row_bytes // 3 // 512 + 1) * 512
@@ -210,15 +212,16 @@ cdef class DenseRows(Rows):
                      &self._packed[0, 0], self.width)
 
     cdef void dot(self, const double* V, Py_ssize_t K, double* Z) noexcept nogil:
-        cdef Py_ssize_t i, k, d = self.n_features
+        cdef Py_ssize_t i, k, ahead, d = self.n_features
         for k in range(K):
             if self.is_packed:
-                dot_f64(&self._packed[0, 0], self.width, self.batch, self.n, V, Z + k, K)
+                dot_f64(&self._packed[0, 0], self.width, self.batch, self.n, V, Z + k, K, 0)
             else:
+                ahead = self.ahead if k == 0 else 0
                 if self.x64:
-                    dot_f64(self.x64, d, self.batch, self.n, V, Z + k, K)
+                    dot_f64(self.x64, d, self.batch, self.n, V, Z + k, K, ahead)
                 else:
-                    dot_f32(self.x32, d, self.batch, self.n, V, Z + k, K)
+                    dot_f32(self.x32, d, self.batch, self.n, V, Z + k, K, ahead)
                 for i in range(self.n):
                     Z[i * K + k] += V[d]
             V += self.width
@@ -249,26 +252,35 @@ cdef class DenseRows(Rows):
     cdef void dot_one(self, const Py_ssize_t* row, const double* W, Py_ssize_t K,
                       double* Z) noexcept nogil:
         cdef Py_ssize_t k, d = self.n_features, at = row[0] * d
-        cdef double* seen = &self._packed[0, 0]
         self.ask(row, 0)
-        if self.x64:
-            see_f64(self.x64 + at, self.centre, self.inverse_scale, d, seen)
-        elif self.x32:
-            see_f32(self.x32 + at, self.centre, self.inverse_scale, d, seen)
-        self.ask(row, 1)
         for k in range(K):
-            Z[k] = dot_one(seen, W, d + self.fit_intercept)
+            if self.x64:
+                Z[k] = dot_one_f64(self.x64 + at, self.centre, self.inverse_scale, W, d)
+            else:
+                Z[k] = dot_one_f32(self.x32 + at, self.centre, self.inverse_scale, W, d)
+            if self.fit_intercept:
+                Z[k] += W[d]
             W += d + self.fit_intercept
+        self.ask(row, 1)
 
     cdef double pull_one(self, const Py_ssize_t* row, const double* W,
                          const double* penalty, const double* Z, Py_ssize_t K,
                          double* G) noexcept nogil:
-        cdef Py_ssize_t k, p = self.n_features + self.fit_intercept
+        cdef Py_ssize_t k, d = self.n_features, at = row[0] * d
         cdef double value = 0.0
         self.ask(row, 2)
         for k in range(K):
-            value += pull_one(&self._packed[0, 0], W + k * p, penalty + k * p, p, Z[k],
-                              G + k * p)
+            if self.x64:
+                value += pull_one_f64(self.x64 + at, self.centre, self.inverse_scale, W,
+                                      penalty, d, Z[k], G)
+            else:
+                value += pull_one_f32(self.x32 + at, self.centre, self.inverse_scale, W,
+                                      penalty, d, Z[k], G)
+            if self.fit_intercept:
+                G[d] = Z[k]
+            W += d + self.fit_intercept
+            penalty += d + self.fit_intercept
+            G += d + self.fit_intercept
         return value
 
     def moments(self, rows, weight):

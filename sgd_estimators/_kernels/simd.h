@@ -119,47 +119,6 @@ static inline double fold(double *s, int n)
         PREFETCH((end) - 1);                                                       \
     } while (0)
 
-/* u . w: with one row at a time, enough sums to hide an addition's latency */
-CLONES static double dot_one(const double *RESTRICT u, const double *RESTRICT w,
-                             Py_ssize_t n)
-{
-    double s[32] = {0}, t[8] = {0}, rest = 0;
-    Py_ssize_t j = 0;
-    for (; j + 32 <= n; j += 32) {
-        SIMD
-        for (int k = 0; k < 32; k++) s[k] += u[j + k] * w[j + k];
-    }
-    for (; j + 8 <= n; j += 8) {
-        SIMD
-        for (int k = 0; k < 8; k++) t[k] += u[j + k] * w[j + k];
-    }
-    for (; j < n; j++) rest += u[j] * w[j];
-    return fold(s, 32) + (fold(t, 8) + rest);
-}
-
-/* g = r u + penalty w; returns 1/2 sum penalty w^2 */
-CLONES static double pull_one(const double *RESTRICT u, const double *RESTRICT w,
-                              const double *RESTRICT penalty, Py_ssize_t n, double r,
-                              double *RESTRICT g)
-{
-    double s[8] = {0}, rest = 0;
-    Py_ssize_t j = 0;
-    for (; j + 8 <= n; j += 8) {
-        SIMD
-        for (int k = 0; k < 8; k++) {
-            const double pull = penalty[j + k] * w[j + k];
-            g[j + k] = r * u[j + k] + pull;
-            s[k] += pull * w[j + k];
-        }
-    }
-    for (; j < n; j++) {
-        const double pull = penalty[j] * w[j];
-        g[j] = r * u[j] + pull;
-        rest += pull * w[j];
-    }
-    return 0.5 * (fold(s, 8) + rest);
-}
-
 #define REAL double
 #define NAME(stem) stem##_f64
 #include "rows.h"
