@@ -12,9 +12,10 @@ from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, cross_val_
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from rules import Sawtooth, SignDescent, halving
 from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge
 from sgd_estimators.optimizers import SGD, AdaGrad, Adam, Optimizer, RMSProp
-from sgd_estimators.schedules import Constant, Exponential, InverseTime, Schedule
+from sgd_estimators.schedules import Constant, Exponential, InverseTime
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning"  # a grid holds slow rates too
@@ -23,40 +24,6 @@ pytestmark = pytest.mark.filterwarnings(
 REGRESSION = load_diabetes(return_X_y=True, scaled=False)
 BINARY = load_breast_cancer(return_X_y=True)
 SHORT = {"max_iter": 15, "random_state": 0}
-
-
-class SignDescent(Optimizer):
-    """A user's optimizer with an argument of its own."""
-
-    def __init__(self, shrink=1.0):
-        self.shrink = shrink
-
-    def start(self, n_params):
-        return SignStep(self.shrink)
-
-
-class SignStep:
-    def __init__(self, shrink):
-        self.shrink = shrink
-        self.t = 0
-
-    def __call__(self, x, g, rate):
-        self.t += 1
-        x -= rate / self.t**self.shrink * np.sign(g)
-
-
-class Sawtooth(Schedule):
-    """A user's schedule."""
-
-    def __init__(self, teeth=10):
-        self.teeth = teeth
-
-    def _formula(self, t):
-        return 1 - (t % self.teeth) / self.teeth
-
-
-def halving(t):
-    return 0.5 ** (t / 500)
 
 
 GRIDS = {

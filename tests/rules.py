@@ -1,0 +1,40 @@
+"""A user's optimizer and schedules, in a module that worker processes can import."""
+
+import numpy as np
+
+from sgd_estimators.optimizers import Optimizer
+from sgd_estimators.schedules import Schedule
+
+
+class SignDescent(Optimizer):
+    """A user's optimizer with an argument of its own."""
+
+    def __init__(self, shrink=1.0):
+        self.shrink = shrink
+
+    def start(self, n_params):
+        return SignStep(self.shrink)
+
+
+class SignStep:
+    def __init__(self, shrink):
+        self.shrink = shrink
+        self.t = 0
+
+    def __call__(self, x, g, rate):
+        self.t += 1
+        x -= rate / self.t**self.shrink * np.sign(g)
+
+
+class Sawtooth(Schedule):
+    """A user's schedule."""
+
+    def __init__(self, teeth=10):
+        self.teeth = teeth
+
+    def _formula(self, t):
+        return 1 - (t % self.teeth) / self.teeth
+
+
+def halving(t):
+    return 0.5 ** (t / 500)
