@@ -243,7 +243,8 @@ cdef class DenseRows(Rows):
 
     cdef void ask(self, const Py_ssize_t* row, Py_ssize_t part) noexcept nogil:
         """Ask for a share of a later row: memory works while the others are in use."""
-        cdef const char* later = <const char*>self.x64 if self.x64 else <const char*>self.x32
+        cdef const char* later = <const char*>(<void*>self.x64 if self.x64
+                                               else <void*>self.x32)
         cdef Py_ssize_t begin = part * self.share
         if begin < self.row_bytes:
             later += row[self.ahead] * self.row_bytes
