@@ -8,8 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.metrics import get_scorer
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _auto
@@ -27,9 +26,10 @@ from ._params import (
     resolve_optimizer,
     resolve_schedule,
 )
-from ._run import Outcome, Plan, Record, Run, go_on
+from ._run import Outcome, go_on
+from ._state import Plan, Record, Run
 from ._stream import Seen, digest, seen
-from ._validation import Validation, hold_out, takes_weight
+from ._validation import Validation, given, hold_out
 
 Array = NDArray[np.float64]
 
@@ -180,7 +180,7 @@ class LinearSGD(BaseEstimator):
             resume = self.warm_start and hasattr(self, "_run")
             seed = self._run.seed if resume else self._seed()
             X, y, weight, active = self._validate(X, y, sample_weight, reset=not resume)
-            validation = self._given(X_val, y_val, sample_weight_val)
+            validation = given(self, X_val, y_val, sample_weight_val)
             if validation is None and self.early_stopping:
                 active, validation = self._split_off(X, y, weight, active, seed)
             f = self._objective(X, y, weight, active)
@@ -413,40 +413,6 @@ class LinearSGD(BaseEstimator):
         self.coef_, self.intercept_ = f.rows.to_user(W)
 
     # Validation scores
-
-    def _given(self, X_val: Any, y_val: Any, w_val: Any) -> Validation | None:
-        """Return the validation set that fit was given, or None."""
-        if (X_val is None) != (y_val is None):
-            raise ValueError("X_val and y_val must be given together")
-        if X_val is None:
-            if w_val is not None:
-                raise ValueError("sample_weight_val needs X_val and y_val")
-            return None
-        X_val = validate_data(
-            self,
-            X_val,
-            reset=False,
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32],
-            order="C",
-        )
-        rows = range(X_val.shape[0])
-        w_val = check_weight(w_val, len(rows))
-        dtype = None if hasattr(self, "classes_") else np.float64
-        y_val = check_array(y_val, ensure_2d=False, dtype=dtype, input_name="y_val")
-        if len(y_val) != len(rows):
-            raise ValueError(
-                f"y_val must have a value for each row of X_val, {len(rows)}, got "
-                f"{len(y_val)}"
-            )
-        scoring = self.scoring
-        scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
-        if not (w_val is None or scorer is None or takes_weight(scorer)):
-            raise ValueError(
-                f"sample_weight_val cannot be honoured: scoring={scoring!r} takes no "
-                "sample_weight"
-            )
-        return Validation(X_val, rows, y_val, w_val)
 
     def _split_off(
         self, X: Any, y: Array, weight: Any, active: Any, seed: int

@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import get_scorer
+from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
 
 from ._kernels.objective import Objective
 from ._kernels.rows import Rows
+from ._params import check_weight
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -102,3 +105,37 @@ def hold_out(
         )
     train, kept = np.flatnonzero(~held), np.flatnonzero(held)
     return (train, kept) if active is None else (active[train], active[kept])
+
+
+def given(model: Any, X_val: Any, y_val: Any, w_val: Any) -> Validation | None:
+    """Return the validation set that fit was given, or None."""
+    if (X_val is None) != (y_val is None):
+        raise ValueError("X_val and y_val must be given together")
+    if X_val is None:
+        if w_val is not None:
+            raise ValueError("sample_weight_val needs X_val and y_val")
+        return None
+    X_val = validate_data(
+        model,
+        X_val,
+        reset=False,
+        accept_sparse="csr",
+        dtype=[np.float64, np.float32],
+        order="C",
+    )
+    rows = range(X_val.shape[0])
+    w_val = check_weight(w_val, len(rows))
+    dtype = None if hasattr(model, "classes_") else np.float64
+    y_val = check_array(y_val, ensure_2d=False, dtype=dtype, input_name="y_val")
+    if len(y_val) != len(rows):
+        raise ValueError(
+            f"y_val must have a value for each row of X_val, {len(rows)}, got {len(y_val)}"
+        )
+    scoring = model.scoring
+    scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
+    if not (w_val is None or scorer is None or takes_weight(scorer)):
+        raise ValueError(
+            f"sample_weight_val cannot be honoured: scoring={scoring!r} takes no "
+            "sample_weight"
+        )
+    return Validation(X_val, rows, y_val, w_val)

@@ -1,0 +1,183 @@
+"""What a run is told to do, and its state: all that going on from it needs."""
+
+import math
+import pickle
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _auto
+from ._kernels.objective import Objective
+from ._kernels.steps import Step
+from ._optimizer import Optimizer
+from ._schedule import Schedule
+from ._stream import Seen, differs
+
+Array = NDArray[np.float64]
+Record = dict[str, float]
+Series: TypeAlias = "array[float]"
+
+NOT_PICKLED = (TypeError, AttributeError, pickle.PicklingError)
+FIELDS = ("loss", "rate", "seconds", "objective", "gap", "score")
+
+
+def series() -> Series:
+    """Return an empty list of floats, quick to copy."""
+    return array("d")
+
+
+@dataclass
+class Plan:
+    """What a run is told to do."""
+
+    optimizer: Optimizer
+    learning_rate: float | None = None  # None: automatic
+    schedule: Schedule | Callable[..., Any] | str = "auto"
+    average: int | str | None = None  # the epoch to average from, or "tail"
+    shuffle: bool = True
+    tol: float = 1e-6
+    n_iter_no_change: int = 5
+    early_stopping: bool = False
+    callback: Callable[[Array, int, Record], bool] | None = None
+    streaming: bool = False  # one epoch, as many as the user asks for
+    fresh: bool = False  # over rows that the run has not seen
+    score: Callable[[Array], float] | None = None
+
+
+@dataclass
+class Run:
+    """The state of a run: all that going on as if it had not stopped needs."""
+
+    W: Array
+    metric: tuple[Array, Array]
+    seed: int
+    batch_size: int
+    step: Step | None = None
+    rate: float = math.nan
+    first_rate: float = math.nan  # before it was cut
+    floor: float = math.nan  # f at W = 0 and the best constant
+    begun: float = math.nan  # f at the first iterate
+    constant: Array | None = None  # the best one, on the first rows
+    highest: float = 0.0  # floor of a part of a stream
+    seen: Seen | None = None
+    digest: bytes = b""  # of the part before
+    row_norm: float = 0.0  # the largest of a stream
+    sign_step: float = 0.0  # the same
+    rated: int = 0  # rows of the steps that the rate is for
+    streamed: int = 0  # updates on fresh rows
+    run_length: int = _auto.LONGEST_RUN
+    epoch: int = 0
+    t: int = 0
+    ceiling: float = math.inf  # of the automatic schedule's factor
+    best: tuple[float, Array] | None = None
+    best_score: tuple[float, Array] | None = None
+    stalled: int = 0  # epochs without a gain
+    lost: bool = False  # the step's state, in a copy
+    cuts: int = 0  # of an automatic rate, after a divergence
+    looked: int = 0  # the epoch of the last evaluation
+    lowest: float = math.inf  # mean loss of an epoch
+    losses: Series = field(default_factory=series)
+    factors: Series = field(default_factory=series)
+    scores: Series = field(default_factory=series)
+    mark: tuple[Any, ...] | None = None  # of the function
+    history: dict[str, Series] = field(
+        default_factory=lambda: {name: series() for name in FIELDS}
+    )
+
+    def forget(self) -> None:
+        """Drop what belongs to the data: floors, bests, counters; keep the iterate."""
+        self.floor = self.begun = math.nan
+        self.best = self.best_score = None
+        self.stalled, self.lowest, self.scores = 0, math.inf, series()
+
+    def restart(self, batch_size: int) -> None:
+        """Drop what belongs to the optimizer and the schedule; begin at the best point."""
+        if self.best is not None:
+            self.W = self.best[1].copy()
+        self.stalled, self.lowest = 0, math.inf
+        self.step, self.rate, self.ceiling = None, math.nan, math.inf
+        self.batch_size = batch_size
+        self.losses, self.factors, self.cuts = series(), series(), 0
+        self.row_norm, self.sign_step, self.streamed = 0.0, 0.0, 0
+
+    def meet(self, f: Objective) -> None:
+        """Go on with rows not seen before; in f's metric, where that is another one."""
+        self.forget()
+        self.mark = None
+        if differs((np.asarray(f.rows.mean), np.asarray(f.rows.scale)), self.metric):
+            self.shrink(f)
+            self.move(f)
+            self.step, self.rate = None, math.nan
+        f.set_metric(*self.metric)
+        norm = _auto.row_norm(f)
+        if norm > 1.1 * self.row_norm:
+            self.row_norm, self.rate = norm, math.nan
+        if min(self.batch_size, f.n_active) != self.rated:
+            self.rate = math.nan
+
+    def shrink(self, f: Objective) -> None:
+        """Take coefficients back that were learnt while a column seemed narrow.
+
+        A column that varies more than twice as much as it did has had too large ones.
+        """
+        d = f.rows.n_features
+        self.W[:, :d] *= np.minimum(1.0, 2 * self.metric[1] / f.rows.scale)
+
+    def move(self, f: Objective) -> None:
+        """See the points of this run in the metric of f."""
+        rows, old = f.rows, self.metric
+        new = np.asarray(rows.mean), np.asarray(rows.scale)
+        if all(map(np.array_equal, new, old)):
+            return
+
+        def moved(W: Array) -> Array:
+            rows.set_metric(*old)
+            user = rows.to_user(W)
+            rows.set_metric(*new)
+            return rows.from_user(*user)
+
+        self.W, self.metric = moved(self.W), new
+        if self.best is not None:
+            self.best = self.best[0], moved(self.best[1])
+        if self.best_score is not None:
+            self.best_score = self.best_score[0], moved(self.best_score[1])
+
+    def recognise(self, f: Objective) -> None:
+        """Forget the bests if f is not the function of the call before."""
+        probe = _auto.start(f)  # off every symmetry of the data
+        probe += np.cos(np.arange(probe.size)).reshape(probe.shape)
+        value, G = f.value_and_gradient(probe)
+        mark = float(value), G.tobytes(), tuple(f.alpha), f.n_active
+        if mark != self.mark:
+            self.forget()
+        self.mark = mark
+
+    def copy(self) -> "Run":
+        """Return a run to go on with while this one stays; a closure moves into it."""
+        try:
+            step = pickle.loads(pickle.dumps(self.step))
+        except NOT_PICKLED:
+            step, self.step, self.lost = self.step, None, True
+        return replace(
+            self,
+            W=self.W.copy(),
+            step=step,
+            lost=self.lost and step is None,
+            losses=self.losses[:],
+            factors=self.factors[:],
+            scores=self.scores[:],
+            history={name: values[:] for name, values in self.history.items()},
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Drop a step that cannot be copied (a closure's): going on says so."""
+        state = self.__dict__.copy()
+        try:
+            pickle.dumps(self.step)
+        except NOT_PICKLED:
+            state["step"], state["lost"] = None, True
+        return state
