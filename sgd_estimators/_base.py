@@ -22,12 +22,14 @@ from ._params import (
     check_shared,
     check_weight,
     fingerprint,
+    is_default,
     n_threads,
     resolve_optimizer,
     resolve_schedule,
 )
-from ._run import Outcome, go_on
-from ._state import Plan, Record, Run
+from ._run import go_on
+from ._solver import Watch, solve
+from ._state import Outcome, Plan, Record, Run
 from ._stream import Seen, digest, seen
 from ._validation import Validation, given, hold_out
 
@@ -177,32 +179,36 @@ class LinearSGD(BaseEstimator):
         """
         self._check(validated=X_val is not None)
         with self._or_as_before():
-            resume = self.warm_start and hasattr(self, "_run")
+            again = self.warm_start and hasattr(self, "n_iter_")
+            resume = again and hasattr(self, "_run")
             seed = self._run.seed if resume else self._seed()
-            X, y, weight, active = self._validate(X, y, sample_weight, reset=not resume)
+            X, y, weight, active = self._validate(X, y, sample_weight, reset=not again)
             validation = given(self, X_val, y_val, sample_weight_val)
             if validation is None and self.early_stopping:
                 active, validation = self._split_off(X, y, weight, active, seed)
             f = self._objective(X, y, weight, active)
+            score = None if validation is None else validation.scorer(self, f)
+            if is_default(self):
+                start = self._present(f) if self.warm_start else None
+                watch = Watch(self._callback(f), score)
+                outcome = solve(f, start, float(self.tol), self.max_iter, seed, watch)
+                return self._finish(f, outcome)
             known = seen(f, self.preconditioner)
             self._set_metric(f, known)
             if resume:
                 run = self._resumed(f)
-            elif self.warm_start and hasattr(self, "coef_"):
-                run = self._new_run(f, self._start_from(f), seed)
             else:
-                run = self._new_run(f, _auto.start(f), seed)
+                run = self._new_run(f, self._start(f, self.warm_start), seed)
             run.seen, run.digest = known, b""
             plan = self._plan(f)
-            if validation is not None:
-                plan.score = validation.scorer(self, f)
+            plan.score = score
             outcome = go_on(f, run, plan, self.max_iter)
             first = plan.average if isinstance(plan.average, int | np.integer) else 0
-            late = outcome.run.epoch < first and not outcome.converged
+            late = run.epoch < first and not outcome.converged
             if late and not self.warm_start:  # which may yet come to it
                 warn(
                     f"average={self.average} has averaged nothing: the run ended after "
-                    f"{outcome.run.epoch} epochs; raise max_iter, or use an earlier epoch"
+                    f"{run.epoch} epochs; raise max_iter, or use an earlier epoch"
                 )
             return self._finish(f, outcome)
 
@@ -216,13 +222,14 @@ class LinearSGD(BaseEstimator):
             )
         with self._or_as_before():
             first = not hasattr(self, "_run")
-            X, y, weight, active = self._validate(X, y, sample_weight, reset=first)
+            fitted = hasattr(self, "n_iter_")
+            X, y, weight, active = self._validate(X, y, sample_weight, reset=not fitted)
             mark = digest(X, y, weight)
             if first:
                 f = self._objective(X, y, weight, active)
                 known = seen(f, self.preconditioner)
                 self._set_metric(f, known)
-                run = self._new_run(f, _auto.start(f), self._seed())
+                run = self._new_run(f, self._start(f, True), self._seed())
                 run.seen = known
             else:
                 fresh = mark != self._run.digest
@@ -304,15 +311,22 @@ class LinearSGD(BaseEstimator):
         metric = (np.asarray(f.rows.mean), np.asarray(f.rows.scale))
         return Run(W, metric, seed, self._batch_size(f.n_active))
 
-    def _start_from(self, f: Objective) -> Array:
-        """Return the iterate of the present coefficients."""
+    def _start(self, f: Objective, warm: bool) -> Array:
+        """Return the first iterate: that of the present coefficients, if warm."""
+        present = self._present(f) if warm else None
+        return _auto.start(f) if present is None else f.rows.from_user(*present)
+
+    def _present(self, f: Objective) -> tuple[Array, Array] | None:
+        """Return the present coefficients and intercepts, if any."""
+        if not hasattr(self, "coef_"):
+            return None
         coef = np.atleast_2d(self.coef_)
         if coef.shape[1] != f.rows.n_features or len(coef) != f.n_outputs:
             raise ValueError(
                 f"warm_start goes on from coef_ of shape {coef.shape}, but the data asks "
                 f"for {(f.n_outputs, f.rows.n_features)}"
             )
-        return f.rows.from_user(coef, np.broadcast_to(self.intercept_, len(coef)))
+        return coef, np.broadcast_to(self.intercept_, len(coef))
 
     def _copied(self, f: Objective) -> Run:
         """Return a run to go on with: what the model holds must survive an error."""
@@ -397,14 +411,16 @@ class LinearSGD(BaseEstimator):
 
     def _finish(self, f: Objective, outcome: Outcome) -> Self:
         """Turn an outcome into fitted attributes."""
-        run = outcome.run
-        self._run, self._run_setup = run, self._setup()
+        if outcome.run is not None:
+            self._run, self._run_setup = outcome.run, self._setup()
+        elif hasattr(self, "_run"):
+            del self._run, self._run_setup
         self._split(f, outcome.W)
-        self.n_iter_, self.t_ = max(1, outcome.n_iter), run.t
+        self.n_iter_, self.t_ = max(1, outcome.n_iter), outcome.t
         self.objective_, self.gap_ = outcome.objective, outcome.gap
         self.certificate_, self.converged_ = outcome.certificate, outcome.converged
         self.stop_reason_, self.history_ = outcome.stop_reason, outcome.history
-        self.learning_rate_ = run.rate
+        self.learning_rate_ = outcome.rate
         self.optimizer_ = outcome.optimizer
         return self
 

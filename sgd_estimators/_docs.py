@@ -8,10 +8,11 @@ T = TypeVar("T", bound=type)
 PARAMETERS = """
 optimizer : str, Optimizer or subclass of Optimizer, default="auto"
     How a gradient becomes a move: "sgd", "adam", ... or an object of
-    `sgd_estimators.optimizers`, or your own. "auto" is ``SGD(momentum=0.9,
-    nesterov=True)`` while `learning_rate`, `momentum`, `schedule`, `batch_size`,
-    `preconditioner`, `average` and `early_stopping` have their defaults, and
-    ``SGD(momentum)`` otherwise and in `partial_fit`.
+    `sgd_estimators.optimizers`, or your own. "auto" is the certified solver while
+    `learning_rate`, `momentum`, `schedule`, `batch_size`, `preconditioner`, `average`
+    and `early_stopping` have their defaults: Newton steps on growing mini-batches, then
+    passes preconditioned by the last one's Hessian; least squares of few columns by one
+    pass for the normal equations. Otherwise, and in `partial_fit`, ``SGD(momentum)``.
 learning_rate : float or "auto", default="auto"
     The rate alpha_0 of the first step, > 0. "auto" comes from the smoothness of f: see
     `Optimizer.auto_rate`.
@@ -91,7 +92,7 @@ stop_reason_ : str
     "certified", "no_improvement", "early_stopping", "callback", "interrupted",
     "max_iter" or "diverged".
 learning_rate_, optimizer_
-    What "auto" stood for.
+    What "auto" stood for; "newton" is the certified solver.
 history_ : dict of ndarray
     A value for each epoch of "loss" (the mean of the batches' f_B), "rate", "seconds",
     "objective", "gap" (both NaN where f was not evaluated) and "score".

@@ -13,8 +13,8 @@ from ._kernels.losses import Logistic, Loss, Softmax, Squared
 from ._kernels.objective import Objective
 from ._kernels.rows import as_rows
 from ._params import canonical, check_weight, choice, integer, real, resolve_schedule
-from ._run import Outcome, go_on
-from ._state import Plan, Run
+from ._run import go_on
+from ._state import Outcome, Plan, Run
 from .optimizers import get_optimizer
 
 Array = NDArray[np.float64]

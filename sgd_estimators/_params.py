@@ -131,18 +131,24 @@ def as_callbacks(callbacks: Any) -> list[Any]:
     return list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
 
 
+def is_default(model: Any) -> bool:
+    """Return whether the model leaves the way to the optimum to us."""
+    settings = (model.optimizer, model.learning_rate, model.schedule, model.batch_size)
+    return (
+        all(isinstance(value, str) and value == "auto" for value in settings)
+        and model.momentum is None
+        and isinstance(model.preconditioner, str)
+        and model.preconditioner == "auto"
+        and not model.average
+        and not model.early_stopping
+    )
+
+
 def resolve_optimizer(model: Any, *, streaming: bool) -> Optimizer:
     """Return the optimizer that the parameters ask for."""
     momentum = model.momentum
     if isinstance(model.optimizer, str) and model.optimizer == "auto":
-        plain = (
-            model.learning_rate == model.schedule == model.batch_size == "auto"
-            and momentum is None
-            and model.preconditioner == "auto"
-            and not model.average
-            and not model.early_stopping
-        )
-        if plain and not streaming:
+        if is_default(model) and not streaming:
             return SGD(momentum=0.9, nesterov=True)
         return SGD(momentum=0.0 if momentum is None else momentum)
     optimizer = get_optimizer(model.optimizer)

@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,30 +15,13 @@ from ._exceptions import DivergenceWarning, warn
 from ._kernels.epoch import run_epoch
 from ._kernels.objective import Objective
 from ._kernels.steps import AveragedStep, Step, as_step
-from ._optimizer import Optimizer
 from ._schedule import Schedule
-from ._state import FIELDS, Plan, Run, series
+from ._state import FIELDS, Outcome, Plan, Run, series
 
 Array = NDArray[np.float64]
 
 LOOK = 8  # epochs at least between evaluations at new lows of the mean loss
 MAX_CUTS = 20
-
-
-@dataclass
-class Outcome:
-    """Where a call of `minimize` ended."""
-
-    W: Array
-    run: Run
-    objective: float
-    gap: float
-    certificate: str
-    converged: bool
-    stop_reason: str
-    n_iter: int
-    history: dict[str, Array]
-    optimizer: Optimizer
 
 
 def go_on(f: Objective, run: Run, plan: Plan, max_iter: int) -> Outcome:
@@ -361,15 +343,17 @@ class Epochs:
         total = float(gap.sum())
         return Outcome(
             W.copy(),
-            run,
-            float(value),
-            total,
-            name,
-            converged,
-            reason,
-            n_iter,
-            history,
-            plan.optimizer,
+            objective=float(value),
+            gap=total,
+            certificate=name,
+            converged=converged,
+            stop_reason=reason,
+            n_iter=n_iter,
+            history=history,
+            optimizer=plan.optimizer,
+            t=run.t,
+            rate=run.rate,
+            run=run,
         )
 
     def _warn(self, reason: str) -> None:

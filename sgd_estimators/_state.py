@@ -181,3 +181,21 @@ class Run:
         except NOT_PICKLED:
             state["step"], state["lost"] = None, True
         return state
+
+
+@dataclass
+class Outcome:
+    """Where a fit ended."""
+
+    W: Array
+    objective: float
+    gap: float
+    certificate: str
+    converged: bool
+    stop_reason: str
+    n_iter: int
+    history: dict[str, Array]
+    optimizer: Any
+    t: int
+    rate: float
+    run: Run | None = None  # to go on with

@@ -28,10 +28,8 @@ class Regressor(MultiOutputMixin, RegressorMixin, LinearSGD):
         if reset:
             self._one_target = y.ndim == 1
         y = y.reshape(len(y), -1)
-        if not reset and y.shape[1] != self._run.W.shape[0]:
-            raise ValueError(
-                f"y must have {self._run.W.shape[0]} targets, as at first, got {y.shape[1]}"
-            )
+        if not reset and y.shape[1] != (known := len(np.atleast_2d(self.coef_))):
+            raise ValueError(f"y must have {known} targets, as at first, got {y.shape[1]}")
         return np.ascontiguousarray(y, np.float64)
 
     def _loss(self) -> Loss:
@@ -387,16 +385,16 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
             raise ValueError(
                 'class_weight="balanced" needs all rows at once; give partial_fit a dict'
             )
-        if not hasattr(self, "_run") and classes is None:
+        if not hasattr(self, "classes_") and classes is None:
             raise ValueError("classes must be given in the first call of partial_fit")
-        if hasattr(self, "_run") and classes is not None:
+        if hasattr(self, "classes_") and classes is not None:
             if not np.array_equal(np.unique(classes), self.classes_):
                 raise ValueError(
                     f"classes must be those of the first call, {self.classes_!r}, got "
                     f"{np.unique(classes)!r}"
                 )
         with self._or_as_before():
-            if not hasattr(self, "_run"):
+            if not hasattr(self, "classes_"):
                 self.classes_ = np.unique(np.asarray(classes))
             self._classes_given = True
             try:

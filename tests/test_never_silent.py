@@ -130,7 +130,7 @@ QUIET = {
     "certified": {"batch_size": "full", "momentum": 0.5},
     "no_improvement": {"tol": 1e-15, "schedule": "constant", "learning_rate": 0.1},
     "early_stopping": {"early_stopping": True, "tol": 0.0},
-    "callback": {"callbacks": lambda model, record: True},
+    "callback": {"optimizer": "sgd", "callbacks": lambda model, record: True},
 }
 
 

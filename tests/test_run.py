@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge
+from sgd_estimators.optimizers import SGD
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning"  # runs of a given length
@@ -24,7 +25,8 @@ LABEL = np.digitize(Y, [-2, 2])
 LARGE = rng.normal(size=(40_000, 20))  # beyond the cache: evaluated now and then
 LARGE_Y = LARGE[:, 0] + rng.normal(size=40_000)
 MODELS = ((SGDLinearRegressor, Y), (SGDRidge, Y), (SGDLogistic, LABEL))
-FIXED = {"tol": 0.0, "n_iter_no_change": 1000, "random_state": 0}
+NESTEROV = SGD(momentum=0.9, nesterov=True)
+FIXED = {"optimizer": NESTEROV, "tol": 0.0, "n_iter_no_change": 1000, "random_state": 0}
 
 
 @pytest.mark.parametrize(("Model", "y"), MODELS)
@@ -208,6 +210,7 @@ def test_averaging_lowers_the_noise(Model, y, average):
         "schedule": "constant",
         "max_iter": 32,
         **FIXED,
+        "optimizer": "sgd",
     }
     best = Model(random_state=0).fit(X, y).objective_
     last = Model(**noisy).fit(X, y)

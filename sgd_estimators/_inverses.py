@@ -1,0 +1,76 @@
+"""Inverses of Hessians, which a gradient of the shape of W is multiplied by."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+Array = NDArray[np.float64]
+
+ROWS = 4096  # of a block that is weighed or solved for at a time
+
+
+class Whole:
+    """The inverse of one matrix over the parameters of all outputs."""
+
+    def __init__(self, H: Array, n_outputs: int) -> None:
+        self.inverse, self.n_outputs = Inverse(H), n_outputs
+
+    def __call__(self, G: Array) -> Array:
+        return self.inverse(G.reshape(-1)).reshape(self.n_outputs, -1)
+
+    def norms(self, A: Array) -> Array:
+        """Return the sum over the outputs of x' P^-1 x, of the rows x of A."""
+        K, D = self.n_outputs, A.shape[1]
+        whole = self.inverse(np.eye(K * D)).reshape(K, D, K, D)
+        return _squares(A, np.einsum("kikj->ij", whole))
+
+
+class Blocks:
+    """The inverse of a matrix of blocks, one an output; of equal ones only once."""
+
+    def __init__(self, Hs: list[Array]) -> None:
+        self.n_outputs = len(Hs)
+        alike = all(np.array_equal(H, Hs[0]) for H in Hs[1:])
+        self.inverses = [Inverse(H) for H in (Hs[:1] if alike else Hs)]
+
+    def __call__(self, G: Array) -> Array:
+        if len(self.inverses) == 1:
+            return self.inverses[0](G.T).T
+        parts = zip(self.inverses, G, strict=True)
+        return np.stack([solve(g) for solve, g in parts])
+
+    def norms(self, A: Array) -> Array:
+        """Return the largest x' P^-1 x of an output, of the rows x of A."""
+        eye = np.eye(A.shape[1])
+        norms = [_squares(A, solve(eye)) for solve in self.inverses]
+        return np.asarray(np.max(norms, axis=0))
+
+
+def _squares(A: Array, B: Array) -> Array:
+    """Return x' B x of the rows x of A."""
+    total = np.empty(len(A))
+    for begin in range(0, len(A), ROWS):
+        part = slice(begin, begin + ROWS)
+        total[part] = np.einsum("ij,ij->i", A[part] @ B, A[part])
+    return total
+
+
+class Inverse:
+    """g -> H^-1 g; H is equilibrated, and gets what a Cholesky factor needs."""
+
+    def __init__(self, H: Array) -> None:
+        diagonal = np.diag(H)
+        self.scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+        E = self.scale[:, None] * H * self.scale
+        jitter = 1e-14
+        while True:
+            E[np.diag_indices(len(E))] += jitter
+            try:
+                self.factor = cho_factor(E, lower=True, check_finite=False)
+                return
+            except LinAlgError:
+                jitter *= 10
+
+    def __call__(self, g: Array) -> Array:
+        unit = self.scale if g.ndim == 1 else self.scale[:, None]
+        return np.asarray(unit * cho_solve(self.factor, unit * g, check_finite=False))

@@ -1,0 +1,206 @@
+"""Least squares with few columns: one pass for the Gram matrix, then the exact solution.
+
+The Gram matrix of the centred columns is the Hessian, so W - H^-1 grad f(W) is the
+optimum from any W. Nearly collinear columns lose their digits in it: they are seen again,
+rotated to its eigenvectors, until a pass resolves each or shows that it is zero.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve, eigh, get_lapack_funcs, lstsq, qr
+from scipy.sparse import issparse
+
+from ._kernels.objective import Objective
+
+Array = NDArray[np.float64]
+
+RESOLVED = 1e-10  # of the largest root of H: a smaller one has lost its digits
+NULL = 1e-28  # the same, seen rotated: a smaller one is rounding
+ROTATIONS = 3
+
+
+class Solved(NamedTuple):
+    """The optimum in the units of the data, f there and at the best constant."""
+
+    coef: Array  # (n_outputs, n_features)
+    intercept: Array
+    value: Array  # of each output
+    start: Array
+    gap: Array
+    passes: int
+
+
+class Moments(NamedTuple):
+    """Means, and second moments about them, of columns (x - pilot) T and of targets."""
+
+    mean: Array
+    target: Array
+    gram: Array
+    cross: Array
+    square: Array
+
+
+def solve(f: Objective) -> Solved:
+    """Return the optimum of a squared loss, of least norm where it is not unique."""
+    d = f.rows.n_features
+    pilot, origin = _pilot(f)
+    seen = _moments(f, pilot, origin, None)
+    alpha = float(f.alpha.min(initial=np.inf))
+    T, unit = np.eye(d), _equilibrate(seen.gram)
+    H = seen.gram + alpha * T
+    passes = 1
+    while H.any() and passes <= ROTATIONS and not _well_posed(H):
+        scale = _equilibrate(H)
+        roots, V = eigh(scale[:, None] * H * scale)
+        if roots[0] > RESOLVED * roots[-1]:
+            break
+        # The eigenvectors, each as long as the largest; about the mean, or the pilot's
+        # distance from it would be rotated into all of them.
+        T = T @ (scale[:, None] * V / np.sqrt(np.maximum(roots / roots[-1], 1e-16)))
+        pilot, origin = pilot + seen.mean, origin + seen.target
+        seen = _moments(f, pilot, origin, T)
+        passes += 1
+        H = seen.gram + alpha * (T.T @ T)
+        if np.all((np.diag(H) > RESOLVED * H.max()) | _null(seen, T, unit)):
+            break
+    return _optimum(f, seen, T, _null(seen, T, unit), pilot, origin, passes)
+
+
+def _null(seen: Moments, T: Array, unit: Array) -> NDArray[np.bool_]:
+    """Return which columns are nothing but the rounding of the stored ones."""
+    length = np.sum((T / unit[:, None]) ** 2, axis=0)
+    return np.asarray(np.diag(seen.gram) <= NULL * len(T) * length)
+
+
+def _optimum(
+    f: Objective,
+    seen: Moments,
+    T: Array,
+    null: NDArray[np.bool_],
+    pilot: Array,
+    origin: Array,
+    passes: int,
+) -> Solved:
+    """Return the optimum over the columns (x - pilot) T that are not null."""
+    kept = ~null
+    B, gram, cross = T[:, kept], seen.gram[np.ix_(kept, kept)], seen.cross[kept]
+    coef = np.zeros((f.n_outputs, f.rows.n_features))
+    value, gap = np.zeros(f.n_outputs), np.zeros(f.n_outputs)
+    for alpha in np.unique(f.alpha):
+        of = np.flatnonzero(f.alpha == alpha)
+        H = gram + alpha * (B.T @ B)
+        scale = _equilibrate(H)
+        factor = _factor(scale[:, None] * H * scale)
+        w = np.zeros((len(H), len(of)))
+        for _ in range(2):  # the second takes off what the first left by rounding
+            g = H @ w - cross[:, of]
+            move = scale[:, None] * factor(scale[:, None] * g)
+            w -= move
+        g = H @ w - cross[:, of]
+        move = scale[:, None] * factor(scale[:, None] * g)
+        gap[of] = 0.5 * np.sum(g * move, axis=0)
+        value[of] = 0.5 * (seen.square[of] - np.sum(w * (cross[:, of] - g), axis=0))
+        coef[of] = (B @ w).T
+        if alpha == 0 and null.any():
+            N = qr(_unit(T[:, null]), mode="economic")[0]
+            coef[of] -= (coef[of] @ N) @ N.T
+    intercept = np.zeros(f.n_outputs)
+    if f.rows.fit_intercept:
+        off = lstsq(T.T, seen.mean)[0] if passes > 1 else seen.mean
+        intercept = seen.target + origin - coef @ (pilot + off)
+    return Solved(
+        coef,
+        intercept,
+        np.maximum(value, 0.0),
+        0.5 * seen.square,
+        np.abs(gap),
+        passes,
+    )
+
+
+def _unit(N: Array) -> Array:
+    return np.asarray(N / np.linalg.norm(N, axis=0))
+
+
+def _equilibrate(H: Array) -> Array:
+    """Return D such that D H D has a diagonal of ones."""
+    diagonal = np.diag(H)
+    return 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+
+
+def _well_posed(H: Array) -> bool:
+    """Return whether H, equilibrated, is far from singular, by LAPACK's estimate."""
+    scale = _equilibrate(H)
+    E = scale[:, None] * H * scale
+    potrf, pocon = get_lapack_funcs(("potrf", "pocon"), (E,))
+    factor, info = potrf(E, lower=False)
+    if info != 0:
+        return False
+    rcond, info = pocon(factor, np.abs(E).sum(axis=0).max())
+    return bool(rcond > 100 * RESOLVED)
+
+
+def _factor(E: Array) -> Callable[[Array], Array]:
+    """Return G -> E^-1 G; E is equilibrated, and its Cholesky factor may need a hair."""
+    jitter = 0.0
+    while len(E):
+        try:
+            factor = cho_factor(E + jitter * np.eye(len(E)))
+            return partial(cho_solve, factor)
+        except np.linalg.LinAlgError:
+            jitter = max(10 * jitter, 1e-15)
+    return lambda G: G
+
+
+def _pilot(f: Objective) -> tuple[Array, Array]:
+    """Return values of the data near the means: what is subtracted costs no digits."""
+    d = f.rows.n_features
+    if not f.rows.fit_intercept:
+        return np.zeros(d), np.zeros(f.n_outputs)
+    places = np.asarray(f.indices[:: f.n_active // 64 + 1])
+    X = f.rows.X[places]
+    X = np.asarray(X.toarray() if issparse(X) else X, np.float64)
+    Y = f.y[places]
+    return _central(X), _central(Y)
+
+
+def _central(values: Array) -> Array:
+    """Return the value of each column that is nearest to its mean."""
+    nearest = np.abs(values - values.mean(axis=0)).argmin(axis=0)
+    return np.asarray(values[nearest, np.arange(values.shape[1])])
+
+
+def _moments(f: Objective, pilot: Array, origin: Array, T: Array | None) -> Moments:
+    """Return the moments in one pass, a block that stays in the cache at a time."""
+    d, K = f.rows.n_features, f.n_outputs
+    total, second = np.zeros(d + K), np.zeros((d + K, d + K))
+    for part, block in f.rows.blocks(f.indices):
+        C = np.empty((block.shape[0], d + K))
+        block = block.toarray() if issparse(block) else block
+        if T is None:
+            np.subtract(block, pilot, out=C[:, :d])
+        else:
+            np.matmul(block - pilot, T, out=C[:, :d])
+        np.subtract(f.y[part], origin, out=C[:, d:])
+        if f.weight is None:
+            total += C.sum(axis=0)
+            second += C.T @ C
+        else:
+            s = f.weight[part]
+            total += s @ C
+            second += C.T @ (s[:, None] * C)
+    total /= f.total_weight
+    second /= f.total_weight
+    if f.rows.fit_intercept:
+        second -= np.outer(total, total)
+    return Moments(
+        total[:d],
+        total[d:],
+        second[:d, :d],
+        second[:d, d:],
+        np.maximum(np.diag(second)[d:], 0.0),
+    )

@@ -1,0 +1,231 @@
+"""The certified solver: W <- W - P^-1 grad f(W), P a matrix learned from a mini-batch.
+
+Mini-batches grow four-fold and take Newton steps of their own; then full passes go on
+with the last mini-batch's Hessian P (Byrd et al. 2012; Mokhtari & Ribeiro 2016), L-BFGS
+correcting what it missed. A mini-batch of m rows is off by about d/m, and each pass
+multiplies that by about d/m again, whatever the scales and correlations of the columns.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+
+from . import _auto
+from ._kernels.losses import Softmax, Squared
+from ._kernels.objective import Objective
+from ._sample import WHOLE, Sample, dense
+
+Array = NDArray[np.float64]
+Call = Callable[[Array], tuple[float, Array]]
+Solve = Callable[[Array], Array]
+
+ROWS_A_PARAMETER = 5  # of the first mini-batch
+GROWTH = 4
+FAR = 0.01  # a fall of f by this share has changed the Hessian
+PASSES = 8  # multiplications of an entry of X that a Gram matrix may cost
+KEPT = 1 << 22  # bytes of rows that may always be kept
+SHARE = 0.05  # of the bytes of X that may be
+MEMORY = 10  # pairs that L-BFGS keeps
+SPREAD = 10  # rows that a column must be spread over, in effect
+
+
+class Point(NamedTuple):
+    """An iterate with its value and gradient."""
+
+    W: Array
+    value: float
+    G: Array
+
+
+def at(F: Call, W: Array) -> Point:
+    """Return the point W of F."""
+    value, G = F(W)
+    return Point(W, float(value), G)
+
+
+def descend(F: Call, point: Point, direction: Array, quadratic: bool) -> Point | None:
+    """Return W + a direction with sufficient decrease; None where rounding forbids it.
+
+    A quadratic F is minimised along the direction, from the two gradients alone.
+    """
+    slope = float(np.sum(point.G * direction))
+    if not slope < 0:
+        return None
+    rate = 1.0
+    for _ in range(30):
+        new = at(F, point.W + rate * direction)
+        if quadratic and np.isfinite(new.value):
+            bend = float(np.sum((new.G - point.G) * direction)) / rate
+            best = -slope / bend if bend > 0 else 1.0
+            return Point(
+                point.W + best * direction,
+                point.value + 0.5 * best * slope,
+                point.G + best / rate * (new.G - point.G),
+            )
+        if new.value <= point.value + 1e-4 * rate * slope + 1e-15 * abs(point.value):
+            return new
+        # The minimum of the parabola through both values and the slope.
+        drop = new.value - point.value - rate * slope
+        best = -0.5 * slope * rate * rate / drop if np.isfinite(drop) else 0.0
+        rate = min(max(best, 0.1 * rate), 0.5 * rate)
+    return None
+
+
+def quasi_newton(F: Call, point: Point, solve: Solve, quadratic: bool) -> Iterator[Point]:
+    """Yield the points of L-BFGS that begins with P^-1, until rounding ends it."""
+    pairs: deque[tuple[Array, Array, float]] = deque(maxlen=MEMORY)
+    while True:
+        q, parts = point.G.copy(), []
+        for s, y, r in reversed(pairs):
+            parts.append(r * float(np.sum(s * q)))
+            q -= parts[-1] * y
+        q = solve(q)
+        for (s, y, r), part in zip(pairs, reversed(parts), strict=True):
+            q += (part - r * float(np.sum(y * q))) * s
+        new = descend(F, point, -q, quadratic)
+        if new is None:
+            if not pairs:
+                return
+            pairs.clear()
+            continue
+        s, y = new.W - point.W, new.G - point.G
+        if (bent := float(np.sum(s * y))) > 0:
+            pairs.append((s, y, 1 / bent))
+        point = new
+        yield point
+
+
+def learn(sample: Sample, W: Array, tol: float) -> tuple[Array, Any, Array]:
+    """Return the sample's optimum, to `tol` times f, its P^-1, and the W of P."""
+
+    def F(W: Array) -> tuple[float, Array]:
+        Z = sample.A @ W.T
+        penalised = 0.5 * float(np.sum(sample.f.penalty * W * W))
+        return sample.value(Z) + penalised, sample.gradient(W, sample.means(Z))
+
+    quadratic = isinstance(sample.f.loss, Squared)
+    point = at(F, W)
+    for _ in range(20):
+        solve, origin = sample.curvature(sample.means(sample.A @ point.W.T)), point.W
+        fallen = 0.0
+        for new in islice(quasi_newton(F, point, solve, quadratic), 20):
+            fallen, point = point.value - new.value, new
+            if fallen <= tol * abs(point.value) or fallen > FAR * abs(point.value):
+                break
+        else:
+            continue
+        if fallen <= tol * abs(point.value):
+            break
+    return point.W, solve, origin
+
+
+class Samples:
+    """Draws mini-batches that grow, of rows as they are met: by weight.
+
+    The last one holds at most as many rows as make its Gram matrix cost a pass or so.
+    """
+
+    def __init__(self, f: Objective, seed: int) -> None:
+        self.f = f
+        n, D = f.n_active, f.rows.n_features + f.rows.fit_intercept
+        self.rng = rng = np.random.default_rng([seed, 2])
+        room = int(max(KEPT, SHARE * n * f.rows.row_bytes)) // (8 * D)
+        width = D * f.n_outputs if isinstance(f.loss, Softmax) else D
+        if width > WHOLE:
+            width = D
+        least = max(ROWS_A_PARAMETER * width, 256)
+        last = min(n, room, max(least, PASSES * f.n_outputs * n // width))
+        if 4 * last > n and n <= room:
+            last = n
+        self.sizes, self.most = [last], min(n, room)
+        while self.sizes[0] // GROWTH >= least:
+            self.sizes.insert(0, self.sizes[0] // GROWTH)
+        if last == n:
+            self.places = rng.permutation(n) if len(self.sizes) > 1 else np.arange(n)
+        else:
+            self.places = self._draw(last)
+        self._moments()
+
+    def _draw(self, size: int) -> Any:
+        f, n = self.f, self.f.n_active
+        if f.weight is None:
+            return self.rng.choice(n, size, replace=False)
+        return self.rng.choice(n, size, p=f.take(f.weight) / f.total_weight)
+
+    def _moments(self) -> None:
+        """See f in the metric of the sample, and find the rows of rare columns."""
+        f, D = self.f, self.f.rows.n_features
+        X = dense(f, self.rows(len(self.places)), np.empty((len(self.places), D)))
+        mean = X.mean(axis=0)
+        X -= mean
+        X *= X
+        square = X.mean(axis=0)
+        fourth = np.einsum("ij,ij->j", X, X)
+        f.set_metric(*_auto.metric(f, (mean, square)))
+        spread = (square * len(X)) ** 2 / np.where(fourth > 0, fourth, 1.0)
+        rare = np.flatnonzero(spread < SPREAD)
+        self.rare: Any = []
+        if len(X) < f.n_active:
+            found = [self._deviating(rare, mean, square), self._few()]
+            limit = max(len(X) // 2, 1)
+            rows = np.unique(np.concatenate(found).astype(np.intp))
+            self.rare = rows[:: len(rows) // limit + 1]
+
+    def _few(self) -> Any:
+        """Return the rows of the classes that were hardly met."""
+        f = self.f
+        if isinstance(f.loss, Squared):
+            return []
+        classes = max(2, f.n_outputs)
+        label = f.y[self.rows(len(self.places)), 0].astype(np.intp)
+        few = np.flatnonzero(np.bincount(label, minlength=classes) < SPREAD)
+        rows: Any = (
+            np.asarray(f.indices)[np.isin(f.take(f.y)[:, 0], few)] if len(few) else []
+        )
+        return rows
+
+    def _deviating(self, columns: Any, mean: Array, square: Array) -> Any:
+        """Return the rows that differ most from the others in these columns."""
+        f = self.f
+        if not len(columns):
+            return []
+        found = []
+        for part, block in f.rows.blocks(f.indices):
+            X = block[:, columns]
+            X = X.toarray() if issparse(X) else X
+            off = (np.abs(X - mean[columns]) > 3 * np.sqrt(square[columns])).any(axis=1)
+            numbers = np.arange(part.start, part.stop) if isinstance(part, slice) else part
+            found.append(numbers[off])
+        return np.concatenate(found)
+
+    def rows(self, size: int) -> Any:
+        """Return the numbers of the first rows drawn."""
+        places = np.sort(self.places[:size])
+        return places if self.f.active is None else self.f.active[places]
+
+    def __iter__(self) -> Iterator[Sample]:
+        for size in self.sizes:
+            yield self.sample(size)
+
+    def sample(self, size: int) -> Sample:
+        """Return a mini-batch, with the rows of the rare columns, weighted as in f."""
+        f = self.f
+        if size > len(self.places):
+            self.places = np.arange(size) if size == f.n_active else self._draw(size)
+        rows, count = np.unique(self.rows(size), return_counts=True)
+        drawn = f.weight is not None and size < f.n_active
+        s = count.astype(float) if drawn or f.weight is None else f.weight[rows]
+        s = s / s.sum()
+        if len(self.rare) and size < f.n_active:
+            own = np.ones(len(self.rare)) if f.weight is None else f.weight[self.rare]
+            own = own / f.total_weight
+            kept = ~np.isin(rows, self.rare)
+            rest = s[kept] * (1 - own.sum()) / max(s[kept].sum(), 1e-300)
+            rows = np.concatenate([rows[kept], self.rare])
+            s = np.concatenate([rest, own])
+        return Sample(f, rows, s)

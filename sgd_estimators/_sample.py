@@ -1,0 +1,128 @@
+"""A mini-batch kept in memory as it is seen, with the Hessian of f over it."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from scipy.special import expit, softmax
+
+from ._inverses import ROWS, Blocks, Whole
+from ._kernels.losses import Logistic, Softmax
+from ._kernels.objective import Objective
+
+Array = NDArray[np.float64]
+
+WHOLE = 700  # parameters up to which softmax gets its Hessian as a whole
+
+
+def dense(f: Objective, rows: Any, out: Array) -> Array:
+    """Write rows of X, a block at a time, into an array, and return it."""
+    for begin in range(0, len(rows), ROWS):
+        part = slice(begin, begin + ROWS)
+        X = f.rows.X[rows[part]]
+        out[part] = X.toarray() if issparse(X) else X
+    return out
+
+
+class Sample:
+    """f over a few rows, F(W) = sum_i s_i l(y_i, W x_i) + 1/2 sum_j lambda_j W_j^2.
+
+    Parameters
+    ----------
+    f : Objective
+        In the metric of the run.
+    rows : ndarray of intp
+    weight : ndarray
+        s_i, of sum 1.
+    """
+
+    def __init__(self, f: Objective, rows: Any, weight: Array) -> None:
+        d = f.rows.n_features
+        self.f, self.s = f, weight
+        self.A = np.ones((len(rows), d + f.rows.fit_intercept))
+        dense(f, rows, self.A[:, :d])
+        self.A[:, :d] -= f.rows.mean
+        self.A[:, :d] /= f.rows.scale
+        self.y = f.y[rows]
+        if isinstance(f.loss, Softmax):
+            label = self.y[:, 0].astype(np.intp)
+            self.y = (label[:, None] == np.arange(f.n_outputs)).astype(np.float64)
+        self.share = 1.0 if f.weight is None else f.weight[rows]
+        self.share = self.share / f.total_weight  # what each row counts in f
+
+    def value(self, Z: Array) -> float:
+        """Return sum_i s_i l(y_i, z_i)."""
+        loss = self.f.loss
+        if isinstance(loss, Logistic):
+            losses = np.logaddexp(0.0, Z) - self.y * Z
+        elif isinstance(loss, Softmax):
+            top = Z.max(axis=1)
+            losses = top + np.log(np.exp(Z - top[:, None]).sum(axis=1))
+            losses -= np.einsum("ij,ij->i", self.y, Z)
+        else:
+            losses = 0.5 * (Z - self.y) ** 2
+        return float(np.sum(self.s @ losses))
+
+    def means(self, Z: Array) -> Array:
+        """Return the predicted means of the targets at the scores Z."""
+        loss = self.f.loss
+        if isinstance(loss, Logistic):
+            return np.asarray(expit(Z))
+        if isinstance(loss, Softmax):
+            return np.asarray(softmax(Z, axis=1))
+        return Z
+
+    def gradient(self, W: Array, p: Array) -> Array:
+        """Return the gradient at W, where the predicted means are p."""
+        G: Array = (self.s[:, None] * (p - self.y)).T @ self.A + self.f.penalty * W
+        return G
+
+    def gram(self, h: Array) -> Array:
+        """Return sum_i h_i x_i x_i'."""
+        H = np.zeros((self.A.shape[1], self.A.shape[1]))
+        root = np.sqrt(h)[:, None]
+        for begin in range(0, len(self.A), ROWS):
+            B = self.A[begin : begin + ROWS] * root[begin : begin + ROWS]
+            H += B.T @ B
+        return H
+
+    def curvature(self, p: Array) -> Whole | Blocks:
+        """Return G -> P^-1 G with P the Hessian where the predicted means are p.
+
+        For softmax with many parameters, P has the mean curvature of the classes.
+        """
+        f, s = self.f, self.s
+        if isinstance(f.loss, Softmax):
+            if p.shape[1] * self.A.shape[1] <= WHOLE:
+                return Whole(self._whole(p), p.shape[1])
+            h = np.sum(p * (1 - p), axis=1)
+            H = self.gram(s * h)
+            share = s @ (p * (1 - p)) / (s @ h)
+            return Blocks(
+                [q * H + np.diag(g) for q, g in zip(share, f.penalty, strict=True)]
+            )
+        h = s * (p * (1 - p))[:, 0] if isinstance(f.loss, Logistic) else s
+        H = self.gram(h)
+        return Blocks([H + np.diag(g) for g in f.penalty])
+
+    def _whole(self, p: Array) -> Array:
+        """Return the Hessian of softmax: diag(p) - p p' on every row, and the penalty."""
+        K, D = p.shape[1], self.A.shape[1]
+        H = np.zeros((K * D, K * D))
+        for k in range(K):
+            at = slice(k * D, (k + 1) * D)
+            H[at, at] += self.gram(self.s * p[:, k])
+        step = max(1, ROWS // K)
+        for begin in range(0, len(self.A), step):
+            part = slice(begin, begin + step)
+            q = p[part] * np.sqrt(self.s[part])[:, None]
+            B = (q[:, :, None] * self.A[part, None, :]).reshape(len(q), -1)
+            H -= B.T @ B
+        H[np.diag_indices(K * D)] += self.f.penalty.ravel()
+        # Scores of all classes may rise alike: without a penalty nothing holds them.
+        tie = np.tile(np.eye(D), (K, 1)) if not self.f.penalty.all() else None
+        if tie is not None:
+            size = np.diag(H).reshape(K, D).mean(axis=0) / K
+            H += (tie * size) @ tie.T
+        return H

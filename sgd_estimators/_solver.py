@@ -1,0 +1,270 @@
+"""optimizer="auto": the optimum with a certificate, by the way that the data asks for."""
+
+import math
+import time
+from collections.abc import Callable
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import entr
+from sklearn.exceptions import ConvergenceWarning
+
+from . import _auto, _least_squares
+from ._certificates import Certificate
+from ._exceptions import warn
+from ._inverses import Whole
+from ._kernels.losses import Softmax, Squared
+from ._kernels.objective import Objective
+from ._newton import ROWS_A_PARAMETER, Point, Samples, at, learn, quasi_newton
+from ._state import FIELDS, Outcome
+from ._subset import SubsetBound
+
+Array = NDArray[np.float64]
+
+GRAM_COLUMNS = 512  # up to which least squares goes through the Gram matrix
+KEPT = 1 << 25  # bytes that a Hessian and its mini-batch may always take
+SHARE = 0.1  # of the bytes of X that they may take
+PATIENCE = 16  # passes that a sample's Hessian serves for
+NEAR = 1e-3  # of what `tol` asks for, and ...
+FAR = 1e-11  # of f at the best constant: nearer than both, no bound will come
+WHY = {
+    "max_iter": "raise max_iter",
+    "no_improvement": "passes change nothing any more, and no bound says that it is nearer "
+    "(it is likely to be); raise tol, or alpha (lower C)",
+}
+
+
+class Watch(NamedTuple):
+    """What looks at a run: a callback as in `Plan`, and a score on validation data."""
+
+    callback: Callable[[Array, int, dict[str, float]], bool] | None = None
+    score: Callable[[Array], float] | None = None
+
+
+def solve(
+    f: Objective,
+    start: tuple[Array, Array] | None,
+    tol: float,
+    max_iter: int,
+    seed: int,
+    watch: Watch,
+) -> Outcome:
+    """Return the optimum of f, to a gap of `tol` times what f can fall.
+
+    Parameters
+    ----------
+    f : Objective
+        Its metric is set on the way.
+    start : (coef, intercept) or None
+        Where to begin, in the units of the data; None: at the best constant.
+    tol : float
+    max_iter : int
+        Passes over the data.
+    seed : int
+    watch : Watch
+    """
+    passes = Passes(f, tol, max_iter, seed, watch)
+    if isinstance(f.loss, Squared) and f.rows.n_features <= GRAM_COLUMNS:
+        return passes.exact()
+    return passes.outcome(start)
+
+
+class Passes:
+    """Mini-batches that grow, then full passes, until the bound is small enough."""
+
+    def __init__(
+        self, f: Objective, tol: float, max_iter: int, seed: int, watch: Watch
+    ) -> None:
+        self.f, self.tol, self.max_iter, self.watch = f, tol, max_iter, watch
+        self.seed = seed
+        self.certificate = Certificate(f)
+        self.subset: SubsetBound | None = None
+        self.records: list[dict[str, float]] = []
+        self.floor = floor(f)
+        self.begun = time.perf_counter()
+        self.t = 0
+        self.best: tuple[Point, float, str] | None = None
+
+    def exact(self) -> Outcome:
+        """Return the solution of the normal equations."""
+        solved = _least_squares.solve(self.f)
+        W = self.f.rows.from_user(solved.coef, solved.intercept)
+        value, gap = float(solved.value.sum()), float(solved.gap.sum())
+        self.best = Point(W, value, np.zeros_like(W)), gap, "least squares"
+        rounding = 1e-14 * self.floor
+        fallen = solved.start - solved.value + solved.gap
+        done = bool(np.all(solved.gap <= self.tol * fallen + rounding))
+        reason = "certified" if done else "no_improvement"
+        self._note(reason)
+        return self._outcome(reason)
+
+    def outcome(self, start: tuple[Array, Array] | None) -> Outcome:
+        """Run, and return where it ended."""
+        try:
+            reason = self._run(start)
+        except KeyboardInterrupt:
+            if self.best is None:
+                raise
+            reason = "interrupted"
+        return self._outcome(reason)
+
+    def _outcome(self, reason: str) -> Outcome:
+        assert self.best is not None
+        point, gap, name = self.best
+        if reason in WHY:
+            warn(
+                f"Stopped by {reason} after {len(self.records)} passes, with "
+                f"gap_={gap:.3g} where tol={self.tol:g} asks for "
+                f"{self.tol * max(self.floor - point.value, 0):.3g}: {WHY[reason]}",
+                ConvergenceWarning,
+            )
+        columns = {k: [r.get(k, math.nan) for r in self.records] for k in FIELDS}
+        return Outcome(
+            point.W,
+            objective=point.value,
+            gap=gap,
+            certificate=name,
+            converged=reason == "certified",
+            stop_reason=reason,
+            n_iter=len(self.records),
+            history={k: np.array(values) for k, values in columns.items()},
+            optimizer="newton",
+            t=self.t,
+            rate=1.0,
+        )
+
+    def _run(self, start: tuple[Array, Array] | None) -> str:
+        f = self.f
+        F = f.value_and_gradient
+        squared = isinstance(f.loss, Squared)
+        narrow = fits(f)
+        if narrow:
+            samples = Samples(f, self.seed)
+            W = _auto.start(f) if start is None else f.rows.from_user(*start)
+            size = samples.sizes[-1]
+            for sample in samples:
+                W, P, origin = learn(sample, W, 0.1 * W.shape[1] / len(sample.A))
+                self.t += 1
+            self._bound_by(sample, origin, P)
+        else:
+            f.set_metric(*_auto.metric(f))
+            W = _auto.start(f) if start is None else f.rows.from_user(*start)
+            P = jacobi(f)
+        point = at(F, W)
+        if not point.value <= self.floor:  # the sample was too small to learn from
+            point = at(F, _auto.start(f))
+            if narrow:
+                P = sample.curvature(sample.means(sample.A @ point.W.T))
+                self._bound_by(sample, point.W, P)
+        if stop := self._judge(point, P):
+            return stop
+        while True:
+            before = point.value
+            for new in islice(quasi_newton(F, point, P, squared), PATIENCE):
+                point = new
+                if stop := self._judge(point, P):
+                    return stop
+            improved = point.value < before
+            if not improved and not (narrow and size < samples.most):
+                return "no_improvement"
+            if narrow:
+                if size < samples.most:
+                    size = min(4 * size, samples.most)
+                    sample = samples.sample(size)
+                P = sample.curvature(sample.means(sample.A @ point.W.T))
+                self._bound_by(sample, point.W, P)
+
+    def _bound_by(self, sample: Any, W: Array, P: Any) -> None:
+        if isinstance(P, Whole) or not isinstance(self.f.loss, Softmax):
+            self.subset, self.bound_at = SubsetBound(sample, W, P), W
+
+    def _judge(self, point: Point, P: Any) -> str | None:
+        """Note the point after a pass, and return why to stop."""
+        near = 0.5 * float(np.sum(point.G * P(point.G)))  # about f - f*
+        wanted = self.tol * max(self.floor - point.value, 0) + 1e-14 * self.floor
+        gap, name = self._gap(point, near, wanted)
+        if gap > wanted >= 10 * near and self.subset and self.bound_at is not point.W:
+            sample = self.subset.sample  # what bends there has changed since
+            P = sample.curvature(sample.means(sample.A @ point.W.T))
+            self._bound_by(sample, point.W, P)
+            gap, name = self._gap(point, near, wanted)
+        self.best = point, gap, name
+        if self._certified(point.value, gap):
+            return self._note("certified")
+        if near <= min(NEAR * wanted, FAR * self.floor):
+            return self._note("no_improvement")
+        return self._note(None)
+
+    def _note(self, reason: str | None) -> str | None:
+        """Note the best point, show it, and return why to stop."""
+        assert self.best is not None
+        point, gap, _ = self.best
+        self.t += 1
+        record = dict.fromkeys(FIELDS, math.nan) | {
+            "loss": point.value,
+            "rate": 1.0,
+            "seconds": time.perf_counter()
+            - self.begun
+            - sum(r["seconds"] for r in self.records),
+            "objective": point.value,
+            "gap": gap,
+        }
+        if self.watch.score:
+            record["score"] = self.watch.score(point.W)
+        self.records.append(record)
+        told = self.watch.callback
+        if told and told(point.W, len(self.records), record) and reason is None:
+            return "callback"
+        if reason is None and len(self.records) >= self.max_iter:
+            return "max_iter"
+        return reason
+
+    def _certified(self, value: float, gap: float) -> bool:
+        if not math.isfinite(gap):
+            return False
+        return gap <= self.tol * (self.floor - value + gap) + 1e-14 * self.floor
+
+    def _gap(self, point: Point, near: float, wanted: float) -> tuple[float, str]:
+        """Return the best bound that is worth its cost, and its name."""
+        gap, name = math.inf, "none"
+        if self.subset is not None:
+            gap = float(self.subset.gap(point.W, point.G).sum())
+            name = "subset" if math.isfinite(gap) else "none"
+        if self._certified(point.value, gap):
+            return gap, name
+        if near <= wanted:
+            bound, how = self.certificate.bound(point.W, point.value, point.G)
+            if (total := float(bound.sum())) < gap:
+                gap, name = total, how
+        if point.value < gap:  # no loss is negative
+            gap, name = point.value, "value"
+        return gap, name
+
+
+def fits(f: Objective) -> bool:
+    """Return whether a Hessian and the rows that it is made of fit the memory."""
+    D = f.rows.n_features + 1
+    room = max(KEPT, SHARE * f.rows.row_bytes * f.n_active)
+    return 8 * D * (D + min(f.n_active, ROWS_A_PARAMETER * D)) <= room
+
+
+def floor(f: Objective) -> float:
+    """Return f at the best constant: what a fit begins from."""
+    y = f.take(f.y)
+    weight = None if f.weight is None else f.take(f.weight)
+    if isinstance(f.loss, Squared):
+        centre = np.average(y, axis=0, weights=weight) if f.rows.fit_intercept else 0.0
+        return float(0.5 * np.average((y - centre) ** 2, axis=0, weights=weight).sum())
+    K = max(2, f.n_outputs)
+    if not f.rows.fit_intercept:
+        return math.log(K)
+    count = np.bincount(y[:, 0].astype(np.intp), weight, K)
+    return float(entr(count / count.sum()).sum())
+
+
+def jacobi(f: Objective) -> Callable[[Array], Array]:
+    """Return G -> G over the diagonal of the Hessian's bound, in the metric."""
+    share = 0.5 * f.loss.curvature
+    return lambda G: G / share

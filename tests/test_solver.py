@@ -1,0 +1,155 @@
+"""The default solver on data made to break it: the optimum, or a warning that says why."""
+
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LinearRegression
+
+from newton import least_squares, log_loss_objective, newton, squared_objective
+from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge
+
+rng = np.random.default_rng(0)
+N = 600
+BASE = rng.normal(size=(N, 5))
+LATENT = BASE @ [1.0, -2, 0.5, 0, 1] + rng.logistic(size=N)
+
+
+def one_hot(levels):
+    return np.eye(levels.max() + 1)[levels]
+
+
+HARD = {
+    "duplicate": np.column_stack([BASE, BASE[:, :2]]),
+    "constant and zero": np.column_stack([BASE, np.full(N, 7.0), np.zeros(N)]),
+    "scales": BASE * [1e-12, 1e-6, 1.0, 1e6, 1e12],
+    "nearly collinear": np.column_stack([BASE, BASE[:, 0] + 1e-7 * rng.normal(size=N)]),
+    "years": BASE + 1e6,
+    "heavy tails": rng.standard_t(3, size=(N, 5)),
+    "rare levels": np.column_stack([BASE, one_hot((rng.random(N) ** 6 * 40).astype(int))]),
+    "sorted": BASE[np.argsort(LATENT)],
+    "wide": rng.normal(size=(40, 90)),
+}
+
+
+def targets(X):
+    return LATENT[: len(X)]
+
+
+@pytest.mark.parametrize("case", HARD)
+def test_ridge_on_hard_data(case):
+    X = HARD[case]
+    y = targets(X)
+    model = SGDRidge(alpha=1.0, random_state=0).fit(X, y)
+    optimum = least_squares(X, y, 1 / len(y))
+    value = squared_objective(X, y, model.coef_, model.intercept_, penalty=1 / len(y))
+    assert model.converged_
+    assert optimum.excess(value) <= 1e-10
+
+
+@pytest.mark.parametrize("case", [case for case in HARD if case != "wide"])
+def test_least_squares_on_hard_data(case):
+    X = HARD[case]
+    y = targets(X)
+    model = SGDLinearRegressor(random_state=0).fit(X, y)
+    # The reference has equilibrated columns: its rank cut-off drops none that counts.
+    unit = X - X.mean(axis=0)
+    scale = np.sqrt(np.mean(unit * unit, axis=0))
+    unit /= np.where(scale > 0, scale, 1.0)
+    best = np.mean((LinearRegression().fit(unit, y).predict(unit) - y) ** 2)
+    assert np.mean((model.predict(X) - y) ** 2) <= best * (1 + 1e-9)
+    assert model.converged_
+
+
+def test_least_squares_has_the_least_norm_where_it_is_not_unique():
+    for case in ("duplicate", "wide"):
+        X = HARD[case]
+        ours = SGDLinearRegressor(random_state=0).fit(X, targets(X))
+        theirs = LinearRegression().fit(X, targets(X))
+        np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("case", HARD)
+def test_logistic_on_hard_data(case, n_classes, sparse):
+    X = HARD[case]
+    y = np.digitize(targets(X), [0.0] if n_classes == 2 else [-1.0, 1.0])
+    if case == "sorted":
+        y = np.sort(y)
+    data = sp.csr_array(X) if sparse else X
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = SGDLogistic(random_state=0).fit(data, y)
+    value = log_loss_objective(X, y, model.coef_, model.intercept_, penalty=1 / len(y))
+    assert np.isfinite(model.coef_).all()
+    assert np.isfinite(value)
+    assert model.converged_ != bool(caught)
+    assert {w.category for w in caught} <= {ConvergenceWarning}
+
+
+def test_separable_classes_without_a_penalty():
+    X = np.column_stack([np.arange(40.0), rng.normal(size=40)])
+    y = np.arange(40) >= 20
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = SGDLogistic(C=np.inf, random_state=0).fit(X, y)
+    assert np.isfinite(model.coef_).all()
+    assert model.score(X, y) == 1
+    assert model.converged_ != bool(caught)
+
+
+def test_one_positive_in_many():
+    X = rng.normal(size=(100_000, 3))
+    y = np.zeros(len(X), int)
+    y[np.argmax(X[:, 0])] = 1
+    model = SGDLogistic(random_state=0).fit(X, y)
+    optimum = newton(X, y, 1 / len(y))
+    value = log_loss_objective(X, y, model.coef_, model.intercept_, penalty=1 / len(y))
+    assert model.converged_
+    assert optimum.excess(value) <= model.tol
+
+
+def test_weights_spread_over_eight_decades():
+    weight = 10.0 ** rng.uniform(-4, 4, N)
+    for Model, y in ((SGDRidge, LATENT), (SGDLogistic, LATENT > 0)):
+        model = Model(random_state=0).fit(BASE, y, sample_weight=weight)
+        assert model.converged_
+        again = Model(random_state=0, tol=1e-10).fit(BASE, y, sample_weight=weight)
+        assert model.objective_ <= again.objective_ + model.gap_ + 1e-12
+        assert model.gap_ >= model.objective_ - again.objective_ - 1e-12
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    n=st.integers(3, 200),
+    d=st.integers(1, 12),
+    seed=st.integers(0, 2**32 - 1),
+    spread=st.integers(0, 8),
+    classes=st.integers(2, 4),
+    C=st.sampled_from([1e-3, 1.0, 1e3]),
+)
+def test_the_gap_is_never_below_the_distance(n, d, seed, spread, classes, C):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_t(3, size=(n, d)) * 10.0 ** rng.uniform(-spread, spread, d)
+    X += rng.normal(size=d)
+    y = rng.integers(0, classes, n)
+    y[:classes] = np.arange(classes)[: len(y)]
+    if len(np.unique(y)) < 2:
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        rough = SGDLogistic(C=C, tol=1e-2, random_state=0).fit(X, y)
+        fine = SGDLogistic(C=C, tol=1e-9, random_state=0).fit(X, y)
+    assert rough.gap_ >= rough.objective_ - fine.objective_ - 1e-9
+
+
+@pytest.mark.parametrize("Model", [SGDRidge, SGDLogistic])
+def test_the_number_of_threads_changes_no_bit(Model):
+    y = LATENT if Model is SGDRidge else LATENT > 0
+    fits = [Model(n_jobs=k, random_state=0).fit(BASE, y) for k in (1, 2)]
+    assert fits[0].coef_.tobytes() == fits[1].coef_.tobytes()
