@@ -61,12 +61,12 @@ class SubsetBound:
         if self.bends:
             part *= self._left(W)
             r2 = self.r2 / part if part > 0 else np.inf
-        if not part > 0:
+        if not (part > 0 and np.isfinite(r2)):
             return np.full(len(G), np.inf)
         a2 = np.sum(G * self.P(G), axis=1) / part
         if len(G) > 1 and self.bends:
             a2 = a2.sum(keepdims=True)
-        left = 1 - np.sqrt(a2 * r2)
+        left = 1 - np.sqrt(a2) * np.sqrt(r2)
         near = left > 0
         return np.where(near, 2 * a2 / (1 + np.sqrt(np.where(near, left, 0))) ** 2, np.inf)
 

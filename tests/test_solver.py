@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
@@ -133,6 +133,7 @@ def test_weights_spread_over_eight_decades():
     classes=st.integers(2, 4),
     C=st.sampled_from([1e-3, 1.0, 1e3]),
 )
+@example(n=3, d=4, seed=8, spread=5, classes=3, C=1e3)  # norms beyond the range of floats
 def test_the_gap_is_never_below_the_distance(n, d, seed, spread, classes, C):
     rng = np.random.default_rng(seed)
     X = rng.standard_t(3, size=(n, d)) * 10.0 ** rng.uniform(-spread, spread, d)
