@@ -1,8 +1,9 @@
 """Linear models for scikit-learn, trained by stochastic gradient descent."""
 
+from ._classifier import SGDLogistic
 from ._exceptions import DivergenceWarning
 from ._minimize import minimize, objective
-from .estimators import SGDLinearRegressor, SGDLogistic, SGDRidge
+from ._regressors import SGDLinearRegressor, SGDRidge
 
 __version__ = "0.1.0.dev0"
 

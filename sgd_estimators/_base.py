@@ -11,7 +11,6 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import _auto
 from ._exceptions import warn
 from ._kernels.losses import Loss, Softmax
 from ._kernels.objective import Objective
@@ -21,15 +20,15 @@ from ._params import (
     canonical,
     check_shared,
     check_weight,
-    fingerprint,
     is_default,
     n_threads,
     resolve_optimizer,
     resolve_schedule,
 )
+from ._resume import begun, continued, present, resumed, setup
 from ._run import go_on
 from ._solver import Watch, solve
-from ._state import Outcome, Plan, Record, Run
+from ._state import Outcome, Plan, Record
 from ._stream import Seen, digest, seen
 from ._validation import Validation, given, hold_out
 
@@ -189,16 +188,15 @@ class LinearSGD(BaseEstimator):
             f = self._objective(X, y, weight, active)
             score = None if validation is None else validation.scorer(self, f)
             if is_default(self):
-                start = self._present(f) if self.warm_start else None
+                start = present(self, f) if self.warm_start else None
                 watch = Watch(self._callback(f), score)
                 outcome = solve(f, start, float(self.tol), self.max_iter, seed, watch)
                 return self._finish(f, outcome)
             known = seen(f, self.preconditioner)
-            self._set_metric(f, known)
             if resume:
-                run = self._resumed(f)
+                run = resumed(self, f, known)
             else:
-                run = self._new_run(f, self._start(f, self.warm_start), seed)
+                run = begun(self, f, known, seed, warm=self.warm_start)
             run.seen, run.digest = known, b""
             plan = self._plan(f)
             plan.score = score
@@ -228,13 +226,12 @@ class LinearSGD(BaseEstimator):
             if first:
                 f = self._objective(X, y, weight, active)
                 known = seen(f, self.preconditioner)
-                self._set_metric(f, known)
-                run = self._new_run(f, self._start(f, True), self._seed())
+                run = begun(self, f, known, self._seed(), warm=True)
                 run.seen = known
             else:
                 fresh = mark != self._run.digest
                 f = self._objective(X, y, weight, active, self._run.seen, fresh)
-                run = self._continued(f, fresh)
+                run = continued(self, f, fresh)
             run.digest = mark
             plan = self._plan(f, streaming=True, fresh=not first and fresh)
             return self._finish(f, go_on(f, run, plan, 1))
@@ -294,90 +291,8 @@ class LinearSGD(BaseEstimator):
         f.n_jobs = n_threads(self.n_jobs)
         return f
 
-    def _set_metric(self, f: Objective, known: Seen) -> None:
-        """See f in the metric of the preconditioner."""
-        if known.moments is not None:
-            f.set_metric(*_auto.metric(f, known.moments))
-
-    def _batch_size(self, n: int) -> int:
-        if self.batch_size == "auto":
-            return _auto.batch_size(n)
-        return n if self.batch_size == "full" else min(int(self.batch_size), n)
-
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(2**31 - 1))
-
-    def _new_run(self, f: Objective, W: Array, seed: int) -> Run:
-        metric = (np.asarray(f.rows.mean), np.asarray(f.rows.scale))
-        return Run(W, metric, seed, self._batch_size(f.n_active))
-
-    def _start(self, f: Objective, warm: bool) -> Array:
-        """Return the first iterate: that of the present coefficients, if warm."""
-        present = self._present(f) if warm else None
-        return _auto.start(f) if present is None else f.rows.from_user(*present)
-
-    def _present(self, f: Objective) -> tuple[Array, Array] | None:
-        """Return the present coefficients and intercepts, if any."""
-        if not hasattr(self, "coef_"):
-            return None
-        coef = np.atleast_2d(self.coef_)
-        if coef.shape[1] != f.rows.n_features or len(coef) != f.n_outputs:
-            raise ValueError(
-                f"warm_start goes on from coef_ of shape {coef.shape}, but the data asks "
-                f"for {(f.n_outputs, f.rows.n_features)}"
-            )
-        return coef, np.broadcast_to(self.intercept_, len(coef))
-
-    def _copied(self, f: Objective) -> Run:
-        """Return a run to go on with: what the model holds must survive an error."""
-        run: Run = self._run
-        shape = f.n_outputs, f.rows.n_features + f.rows.fit_intercept
-        if run.W.shape != shape:
-            raise ValueError(
-                f"warm_start goes on with {run.W.shape} parameters, but the data and "
-                f"fit_intercept ask for {shape}"
-            )
-        return run.copy()
-
-    def _continued(self, f: Objective, fresh: bool) -> Run:
-        """Return the run of a stream, with f in its metric."""
-        run = self._copied(f)
-        size = self._batch_size(f.n_active)
-        if changed := self._setup() != self._run_setup:
-            run.restart(size)
-        run.batch_size = size
-        assert run.seen is not None
-        if fresh:
-            run.seen = run.seen.merged(seen(f, self.preconditioner))
-        elif changed:
-            run.seen = Seen(run.seen.total, seen(f, self.preconditioner).moments)
-        if changed:
-            self._set_metric(f, run.seen)
-            run.move(f)
-        if fresh:
-            self._set_metric(f, run.seen)
-            run.meet(f)
-        else:
-            f.set_metric(*run.metric)
-        return run
-
-    def _resumed(self, f: Objective) -> Run:
-        """Return the run to go on with, moved to the metric of this data."""
-        run = self._copied(f)
-        run.move(f)
-        if self._setup() != self._run_setup:
-            run.restart(self._batch_size(f.n_active))
-        run.batch_size = self._batch_size(f.n_active)
-        run.recognise(f)
-        return run
-
-    def _setup(self) -> Any:
-        """Return the parameters that a step's state belongs to."""
-        names = ("optimizer", "momentum", "learning_rate", "schedule", "batch_size")
-        values = [
-            getattr(self, k) for k in (*names, "preconditioner", "average", "shuffle")
-        ]
-        return fingerprint(values)
 
     def _plan(self, f: Objective, *, streaming: bool = False, fresh: bool = False) -> Plan:
         return Plan(
@@ -412,7 +327,7 @@ class LinearSGD(BaseEstimator):
     def _finish(self, f: Objective, outcome: Outcome) -> Self:
         """Turn an outcome into fitted attributes."""
         if outcome.run is not None:
-            self._run, self._run_setup = outcome.run, self._setup()
+            self._run, self._run_setup = outcome.run, setup(self)
         elif hasattr(self, "_run"):
             del self._run, self._run_setup
         self._split(f, outcome.W)
