@@ -130,8 +130,8 @@ class Certificate:
     @property
     def _constants(self) -> tuple[Array, Array]:
         """The mean row, and (1/S) sum_i s_i target_i x_i for each class; a pass, once."""
+        f, rows = self.f, self.f.rows
         if self._centre is None:
-            f = self.f
             d = f.rows.n_features
             ones = Objective(
                 f.rows,
@@ -146,6 +146,17 @@ class Certificate:
             share = 1 / f.n_outputs if isinstance(f.loss, Softmax) else 0.5
             at_zero = f.value_and_gradient(np.zeros((f.n_outputs, zero.shape[1])))[1]
             self._centre = mean, share * mean - at_zero[:, :d]
+            self._seen = rows.mean, rows.scale
+        centre, scale = self._seen
+        if rows.scale is not scale:  # the metric has changed since
+            mean, targets = self._centre
+            shift = centre - rows.mean
+            own = None if self._squared else self._own_classes(self._shares)[:, None]
+            self._centre = (
+                (mean * scale + shift) / rows.scale,
+                (targets * scale + (0.0 if own is None else own * shift)) / rows.scale,
+            )
+            self._seen = rows.mean, rows.scale
         return self._centre
 
     def _entropy_gap(self, W: Array, value: float, G: Array) -> Array:

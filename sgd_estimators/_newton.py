@@ -18,6 +18,7 @@ from scipy.sparse import issparse
 from . import _auto
 from ._kernels.losses import Softmax, Squared
 from ._kernels.objective import Objective
+from ._kernels.rows import numbers
 from ._sample import WHOLE, Sample, dense
 
 Array = NDArray[np.float64]
@@ -184,9 +185,7 @@ class Samples:
         classes = max(2, f.n_outputs)
         label = f.y[self.rows(len(self.places)), 0].astype(np.intp)
         few = np.flatnonzero(np.bincount(label, minlength=classes) < SPREAD)
-        rows: Any = (
-            np.asarray(f.indices)[np.isin(f.take(f.y)[:, 0], few)] if len(few) else []
-        )
+        rows: Any = numbers(f.indices)[np.isin(f.take(f.y)[:, 0], few)] if len(few) else []
         return rows
 
     def _deviating(self, columns: Any, mean: Array, square: Array) -> Any:

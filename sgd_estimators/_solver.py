@@ -20,6 +20,7 @@ from ._kernels.objective import Objective
 from ._newton import ROWS_A_PARAMETER, Point, Samples, at, learn, quasi_newton
 from ._state import FIELDS, Outcome
 from ._subset import SubsetBound
+from ._wide import dual_ascent, newton
 
 Array = NDArray[np.float64]
 
@@ -103,7 +104,7 @@ class Passes:
     def outcome(self, start: tuple[Array, Array] | None) -> Outcome:
         """Run, and return where it ended."""
         try:
-            reason = self._run(start)
+            reason = self._run(start) if fits(self.f) else self._run_wide(start)
         except KeyboardInterrupt:
             if self.best is None:
                 raise
@@ -139,50 +140,60 @@ class Passes:
         f = self.f
         F = f.value_and_gradient
         squared = isinstance(f.loss, Squared)
-        narrow = fits(f)
-        if narrow:
-            samples = Samples(f, self.seed)
-            W = _auto.start(f) if start is None else f.rows.from_user(*start)
-            size = samples.sizes[-1]
-            for sample in samples:
-                W, P, origin = learn(sample, W, 0.1 * W.shape[1] / len(sample.A))
-                self.t += 1
-            self._bound_by(sample, origin, P)
-        else:
-            f.set_metric(*_auto.metric(f))
-            W = _auto.start(f) if start is None else f.rows.from_user(*start)
-            P = jacobi(f)
+        samples = Samples(f, self.seed)
+        W = _auto.start(f) if start is None else f.rows.from_user(*start)
+        size = samples.sizes[-1]
+        for sample in samples:
+            W, P, origin = learn(sample, W, 0.1 * W.shape[1] / len(sample.A))
+            self.t += 1
+        self._bound_by(sample, origin, P)
         point = at(F, W)
         if not point.value <= self.floor:  # the sample was too small to learn from
             point = at(F, _auto.start(f))
-            if narrow:
-                P = sample.curvature(sample.means(sample.A @ point.W.T))
-                self._bound_by(sample, point.W, P)
-        if stop := self._judge(point, P):
+            P = sample.curvature(sample.means(sample.A @ point.W.T))
+            self._bound_by(sample, point.W, P)
+        if stop := self._judge(point, decrement(point, P)):
             return stop
         while True:
             before = point.value
             for new in islice(quasi_newton(F, point, P, squared), PATIENCE):
                 point = new
-                if stop := self._judge(point, P):
+                if stop := self._judge(point, decrement(point, P)):
                     return stop
-            improved = point.value < before
-            if not improved and not (narrow and size < samples.most):
+            if point.value >= before and size >= samples.most:
                 return "no_improvement"
-            if narrow:
-                if size < samples.most:
-                    size = min(4 * size, samples.most)
-                    sample = samples.sample(size)
-                P = sample.curvature(sample.means(sample.A @ point.W.T))
-                self._bound_by(sample, point.W, P)
+            if size < samples.most:
+                size = min(4 * size, samples.most)
+                sample = samples.sample(size)
+            P = sample.curvature(sample.means(sample.A @ point.W.T))
+            self._bound_by(sample, point.W, P)
+
+    def _run_wide(self, start: tuple[Array, Array] | None) -> str:
+        f = self.f
+        F = f.value_and_gradient
+
+        def enough(point: Point) -> bool:
+            bound = float(self.certificate.bound(point.W, point.value, point.G)[0].sum())
+            return self._certified(point.value, bound)
+
+        if start is None:
+            start = dual_ascent(f, self.tol * self.floor, self.seed)
+        point = at(F, _auto.start(f) if start is None else f.rows.from_user(*start))
+        if not point.value <= self.floor:
+            point = at(F, _auto.start(f))
+        if stop := self._judge(point, math.inf):
+            return stop
+        for new in newton(f, point, enough):
+            if stop := self._judge(new, math.inf):
+                return stop
+        return "no_improvement"
 
     def _bound_by(self, sample: Any, W: Array, P: Any) -> None:
         if isinstance(P, Whole) or not isinstance(self.f.loss, Softmax):
             self.subset, self.bound_at = SubsetBound(sample, W, P), W
 
-    def _judge(self, point: Point, P: Any) -> str | None:
-        """Note the point after a pass, and return why to stop."""
-        near = 0.5 * float(np.sum(point.G * P(point.G)))  # about f - f*
+    def _judge(self, point: Point, near: float) -> str | None:
+        """Note the point after a pass, and return why to stop; it is about `near` f*."""
         wanted = self.tol * max(self.floor - point.value, 0) + 1e-14 * self.floor
         gap, name = self._gap(point, near, wanted)
         if gap > wanted >= 10 * near and self.subset and self.bound_at is not point.W:
@@ -234,7 +245,7 @@ class Passes:
             name = "subset" if math.isfinite(gap) else "none"
         if self._certified(point.value, gap):
             return gap, name
-        if near <= wanted:
+        if near <= wanted or self.subset is None:
             bound, how = self.certificate.bound(point.W, point.value, point.G)
             if (total := float(bound.sum())) < gap:
                 gap, name = total, how
@@ -264,7 +275,6 @@ def floor(f: Objective) -> float:
     return float(entr(count / count.sum()).sum())
 
 
-def jacobi(f: Objective) -> Callable[[Array], Array]:
-    """Return G -> G over the diagonal of the Hessian's bound, in the metric."""
-    share = 0.5 * f.loss.curvature
-    return lambda G: G / share
+def decrement(point: Point, P: Callable[[Array], Array]) -> float:
+    """Return 1/2 g' P^-1 g, about f - f*."""
+    return 0.5 * float(np.sum(point.G * P(point.G)))

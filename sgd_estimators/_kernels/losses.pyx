@@ -76,6 +76,28 @@ cdef class Logistic(Loss):
         return np.log(p / (1 - p))
 
 
+cdef class Variance(Loss):
+    """l = (sum_k p_k z_k^2 - (sum_k p_k z_k)^2) / 2: how softmax bends; y holds p."""
+
+    cdef void differentiate(self, const double* y, const double* weight,
+                            const Py_ssize_t* rows, Py_ssize_t n, Py_ssize_t K,
+                            double* losses, double* Z) noexcept nogil:
+        cdef Py_ssize_t i, k
+        cdef const double* p
+        cdef double* z
+        cdef double mean, s = 1.0, total = 0.0
+        for i in range(n):
+            if weight:
+                s = weight[rows[i]]
+            p, z, mean = y + rows[i] * K, Z + i * K, 0.0
+            for k in range(K):
+                mean += p[k] * z[k]
+            for k in range(K):
+                total += s * p[k] * (z[k] - mean) * z[k]
+                z[k] = s * p[k] * (z[k] - mean)
+        losses[0] += 0.5 * total
+
+
 cdef class Softmax(Loss):
     """l = log sum_k e^z_k - z_y,  dl/dz_k = e^z_k / sum_j e^z_j - [k = y]."""
 

@@ -16,8 +16,9 @@ cdef extern from "simd.h" nogil:
     double add_penalty(const double*, const double*, Py_ssize_t, double*)
     void PREFETCH(const void*)
 
-N_BLOCKS = 16
-BLOCK_BYTES = 1 << 20  # below, a thread costs more than it saves
+N_BLOCKS = 16  # at most
+BLOCK_BYTES = 1 << 20
+LEAST_BYTES = 1 << 23  # below, threads cost more than they save
 
 cdef enum:
     WINDOW = 4096  # row numbers held at a time in a full evaluation
@@ -183,6 +184,27 @@ cdef class Objective:
                 self.accumulate(order.next(m), m)
                 left -= m
 
+    def scores(self, W):
+        """Return W x_i + b of the active rows."""
+        cdef const double[:, ::1] V = np.ascontiguousarray(W, np.float64)
+        cdef double[:, ::1] Z = np.empty((self.n_active, self.n_outputs))
+        cdef Order order = Order(self.n_active, self.active)
+        cdef const Py_ssize_t* batch
+        cdef Py_ssize_t m, size, done = 0
+        with nogil:
+            self.begin(&V[0, 0] if self.n_params > 0 else NULL)
+            while done < self.n_active:
+                size = min(WINDOW, self.n_active - done)
+                batch = order.next(size)
+                while size > 0:
+                    m = min(self.rows.chunk, size)
+                    self.rows.load(batch, m)
+                    self.rows.dot(&self._V[0, 0], self.n_outputs, &Z[done, 0])
+                    batch += m
+                    size -= m
+                    done += m
+        return np.asarray(Z)
+
     def partial(self, W):
         """Return the sums over all active rows."""
         self.add_up(W, Order(self.n_active, self.active))
@@ -190,18 +212,23 @@ cdef class Objective:
 
     def blocks(self):
         """Return f on blocks of its rows, each with its own scratch; none if f is small."""
-        if self.n_active * self.rows.row_bytes < 2 * N_BLOCKS * BLOCK_BYTES:
+        cdef Py_ssize_t n, size = self.n_active * self.rows.row_bytes
+        if size < LEAST_BYTES:
             return []
         if self._blocks is None:
-            self._blocks = [self.block(i) for i in range(N_BLOCKS)]
+            # Adding a block's sums up must cost less than summing its rows.
+            n = max(2, min(N_BLOCKS, size // BLOCK_BYTES, size // (128 * self._A.size)))
+            self._blocks = [self.block(i, n) for i in range(n)]
         return self._blocks
 
-    def block(self, i):
+    def block(self, i, n_blocks):
         """Return f on the i-th block of its rows."""
         cdef Py_ssize_t n = self.n_active
         cdef Objective part = Objective(
             self.rows.twin(), self.loss, self.y, self.alpha, self.weight,
-            self.indices[i * n // N_BLOCKS:(i + 1) * n // N_BLOCKS]
+            self.indices[i * n // n_blocks:(i + 1) * n // n_blocks]
         )
-        part._penalty, part._lambda = self._penalty, self._lambda  # only once in memory
+        # Only once in memory: the penalty and the metric.
+        part.rows = self.rows.twin()
+        part._penalty, part._lambda = self._penalty, self._lambda
         return part

@@ -1,0 +1,203 @@
+"""Where a Hessian is too large to hold: dual ascent, then Newton's method by passes.
+
+Dual coordinate ascent (Shalev-Shwartz & Zhang 2013) makes the first digits while it is
+quick. Then the step P^-1 grad f of Newton's method is computed by conjugate gradients,
+each of which costs a pass, in the metric that gives the Hessian a diagonal of ones.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from scipy.special import expit, softmax
+
+from ._kernels.columns import ascend, sums
+from ._kernels.losses import Logistic, Loss, Softmax, Squared, Variance
+from ._kernels.objective import Objective
+from ._kernels.rows import numbers, span
+from ._newton import Point, at, descend
+
+Array = NDArray[np.float64]
+
+QUICK = 0.5  # of the dual gap: what an epoch of ascent must leave at most
+EPOCHS = 30
+PROXIMAL = 1e-3  # the penalty of the intercept's distance from its last value
+EXACT = 0.1  # the last conjugate gradient's share of the mean one
+
+
+def dual_ascent(f: Objective, wanted: float, seed: int) -> tuple[Array, Array] | None:
+    """Return coefficients and intercepts after the epochs that were quick; None if none.
+
+    The intercept has no penalty, so its dual constraint sum s_i a_i = 0 is met by the
+    method of multipliers: b is drawn to its value an epoch before.
+
+    Parameters
+    ----------
+    f : Objective
+    wanted : float
+        The gap that is small enough.
+    seed : int
+    """
+    X, K = f.rows.X, f.n_outputs
+    if not issparse(X) or isinstance(f.loss, Softmax) or not np.all(f.alpha > 0):
+        return None
+    rng = np.random.default_rng([seed, 3])
+    rows = numbers(f.indices).copy()
+    scale = f.alpha * f.total_weight
+    offset = max(PROXIMAL * f.total_weight, 10 * f.total_weight / f.n_active)
+    offset = offset if f.rows.fit_intercept else np.inf
+    A, W = np.zeros((f.rows.n_rows, K)), np.zeros((K, f.rows.n_features))
+    b = np.zeros(K)
+    if f.rows.fit_intercept:
+        own = None if f.weight is None else f.take(f.weight)
+        b[:] = f.loss.intercept(f.take(f.y), own)
+    centre, before = b.copy(), np.inf
+    for _ in range(EPOCHS):
+        rng.shuffle(rows)
+        left = ascend(
+            X.data,
+            X.indices,
+            X.indptr,
+            rows,
+            f.y,
+            f.weight,
+            scale,
+            offset,
+            isinstance(f.loss, Logistic),
+            A,
+            W,
+            b,
+        )
+        if left <= 0.1 * wanted * f.total_weight or left > QUICK * before:
+            break
+        before = left
+        b, centre = 2 * b - centre, b
+    return W, b
+
+
+class Bend:
+    """The Hessian of f at a point, seen in the metric in which its diagonal is about 1.
+
+    Its product with V is the gradient at V of a quadratic: a squared loss of weights l''
+    and targets 0, or the variance of the scores over softmax's shares.
+
+    Parameters
+    ----------
+    f : Objective
+        Gets the metric.
+    point : Point
+        In the metric of before; the attribute of the name is in the new one.
+    """
+
+    def __init__(self, f: Objective, point: Point) -> None:
+        n, own, seen = f.rows.n_rows, f.weight, f.weight
+        loss: Loss = Squared()
+        y = np.zeros((n, f.n_outputs))
+        weight = own
+        if not isinstance(f.loss, Squared):
+            Z = f.scores(point.W)
+            p = softmax(Z, axis=1) if isinstance(f.loss, Softmax) else expit(Z)
+            bend = np.maximum((p * (1 - p)).mean(axis=1), 1e-12)
+            seen = np.zeros(n)
+            seen[span(f.indices)] = bend if own is None else bend * f.take(own)
+            weight = seen
+            if isinstance(f.loss, Softmax):
+                loss, weight = Variance(), own
+                y[span(f.indices)] = p
+        self.point = moved(f, point, *diagonal(f, seen))
+        total = f.n_active if weight is None else f.take(weight).sum()
+        self.share = total / f.total_weight
+        self.f = Objective(f.rows, loss, y, f.alpha / self.share, weight, f.active)
+        self.f.n_jobs = f.n_jobs
+        self.separate = isinstance(f.loss, Squared)
+
+    def __call__(self, V: Array) -> Array:
+        return self.share * self.f.value_and_gradient(V)[1]
+
+    def conjugate(self) -> Iterator[tuple[Array, Array, float]]:
+        """Yield the step of conjugate gradients, the gradient there and the last fall.
+
+        The outputs of a squared loss are problems of their own.
+        """
+        axis = 1 if self.separate else None
+
+        def dot(U: Array, V: Array) -> Array:
+            return np.asarray(np.sum(U * V, axis=axis, keepdims=True))
+
+        R = self.point.G.copy()
+        S, D, square = np.zeros_like(R), -R, dot(R, R)
+        while np.any(square > 0):
+            Q = self(D)
+            bent = dot(D, Q)
+            rate = np.where(bent > 0, square, 0.0) / np.where(bent > 0, bent, 1.0)
+            S = S + rate * D
+            R = R + rate * Q
+            yield S, R, 0.5 * float(np.sum(rate * square))
+            before, square = square, dot(R, R)
+            D = square / np.where(before > 0, before, 1.0) * D - R
+
+
+def diagonal(f: Objective, weight: Array | None) -> tuple[Array, Array]:
+    """Return the centre and the roots of the Hessian's diagonal about it."""
+    rows, X = f.rows, f.rows.X
+    d = rows.n_features
+    total = f.n_active if weight is None else f.take(weight).sum()
+    if issparse(X):
+        first, second = np.zeros(d), np.zeros(d)
+        sums(X.data, X.indices, X.indptr, numbers(f.indices), weight, first, second)
+        mean, square = first / total, second / total
+        if rows.fit_intercept:
+            square = np.maximum(square - mean * mean, 1e-10 * square)
+    else:
+        mean, square = rows.moments(f.indices, weight)
+        if not rows.fit_intercept:
+            square = square + mean * mean
+    if not rows.fit_intercept:
+        mean = np.zeros(d)
+    square = square * total / f.total_weight + f.alpha.max(initial=0.0)
+    return mean, np.sqrt(np.where(square > 0, square, 1.0))
+
+
+def moved(f: Objective, point: Point, mean: Array, scale: Array) -> Point:
+    """Return the point in another metric, which f gets."""
+    rows, d = f.rows, f.rows.n_features
+    G = point.G.copy()
+    user = rows.to_user(point.W)
+    G[:, :d] = (
+        G[:, :d] * rows.scale + G[:, d:] * rows.mean
+        if rows.fit_intercept
+        else (G * rows.scale)
+    )
+    f.set_metric(mean, scale)
+    if rows.fit_intercept:
+        G[:, :d] -= G[:, d:] * mean
+    G[:, :d] /= scale
+    return Point(rows.from_user(*user), point.value, G)
+
+
+def newton(f: Objective, point: Point, enough: Callable[[Point], bool]) -> Iterator[Point]:
+    """Yield the points of Newton's method, until rounding ends it."""
+    F = f.value_and_gradient
+    while True:
+        bend = Bend(f, point)
+        point, fall = bend.point, 0.0
+        for k, (S, R, gain) in enumerate(bend.conjugate(), 1):
+            fall += gain
+            if bend.separate:
+                if gain <= 1e-17 * fall or enough(
+                    Point(point.W + S, point.value - fall, R)
+                ):
+                    break
+            elif k * gain <= EXACT * fall:
+                break
+        if not fall > 0:
+            return
+        new = at(F, point.W + S) if bend.separate else descend(F, point, S, False)
+        if new is None:
+            return
+        # Where the value is all rounding, the gradient, and with it the bound, goes on.
+        if new.value >= point.value and np.sum(new.G**2) > 0.25 * np.sum(point.G**2):
+            return
+        point = new
+        yield point

@@ -1,0 +1,168 @@
+"""Where the Hessian is too large to hold: dual ascent, conjugate gradients, the optimum."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from scipy.special import expit, softmax
+
+from newton import log_loss_objective, newton, squared_objective
+from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge, _solver, _wide
+from sgd_estimators._kernels.columns import ascend, sums
+from sgd_estimators._kernels.losses import Logistic, Softmax, Squared
+from sgd_estimators._kernels.objective import Objective
+from sgd_estimators._kernels.rows import as_rows
+from sgd_estimators._newton import at
+
+rng = np.random.default_rng(0)
+N, D = 150, 12
+X = sp.random_array((N, D), density=0.3, rng=rng, format="csr") * 5
+X = sp.csr_array(X)
+LATENT = X @ rng.normal(size=D) - 1 + rng.logistic(size=N)
+LABEL = np.digitize(LATENT, [-1.0, 1.0]).astype(float)
+WEIGHT = rng.uniform(0.5, 2, N)
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch):
+    """Let no Hessian fit, so that small data takes this way."""
+    monkeypatch.setattr(_solver, "fits", lambda f: False)
+    monkeypatch.setattr(_solver, "GRAM_COLUMNS", 0)
+
+
+def objective(loss, *, dense=False, weight=None, alpha=0.02, intercept=True):
+    outputs = 3 if isinstance(loss, Softmax) else 1
+    y = {Squared: LATENT, Logistic: LATENT > 0, Softmax: LABEL}[type(loss)]
+    rows = as_rows(X.toarray() if dense else X, intercept)
+    y = np.asarray(y, float)[:, None]
+    return Objective(rows, loss, y, [alpha] * outputs, weight)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+def test_sums_of_columns(dtype, weight):
+    data = X.astype(dtype)
+    rows = np.flatnonzero(np.arange(N) % 3)
+    first, second = np.zeros(D), np.zeros(D)
+    sums(data.data, data.indices, data.indptr, rows, weight, first, second)
+    s = np.ones(N) if weight is None else weight
+    A = data.toarray().astype(float)[rows]
+    np.testing.assert_allclose(first, s[rows] @ A)
+    np.testing.assert_allclose(second, s[rows] @ (A * A))
+
+
+def dual(loss, y, A, W, b, centre, scale, offset, s):
+    """Return the dual of sum_i s_i l_i + scale/2 ||w||^2 + offset/2 (b - centre)^2."""
+    if isinstance(loss, Squared):
+        conjugate = A * y - A * A / 2
+    else:
+        t = np.where(y > 0, A, -A)
+        conjugate = -(t * np.log(t) + (1 - t) * np.log1p(-t))
+    v, c = scale * W, offset * (b - centre)
+    return s @ conjugate - v @ v / (2 * scale) - c * c / (2 * offset) - centre * c
+
+
+@pytest.mark.parametrize("loss", [Squared(), Logistic()], ids=["squared", "logistic"])
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weighted"])
+def test_each_row_of_dual_ascent_rises_to_the_maximum(loss, weight):
+    y = LATENT if isinstance(loss, Squared) else (LATENT > 0).astype(float)
+    s = np.ones(N) if weight is None else weight
+    A, W, b, centre = np.zeros((N, 1)), np.zeros((1, D)), np.array([0.3]), 0.3
+    scale, offset = np.array([2.0]), 5.0
+    args = (X.data, X.indices, X.indptr)
+    logistic = isinstance(loss, Logistic)
+    for i in rng.permutation(N):
+        row = np.array([i])
+        ascend(*args, row, y[:, None], weight, scale, offset, logistic, A, W, b)
+        z = X[[i]] @ W[0] + b
+        slope = (expit(z) if logistic else z) - y[i]  # a = -l'(z) at the row's maximum
+        assert A[i, 0] == pytest.approx(-slope[0], abs=1e-5)
+    np.testing.assert_allclose(W[0], X.T @ (s * A[:, 0]) / scale)
+    np.testing.assert_allclose(b - centre, s @ A / offset)
+    before = dual(loss, y, A[:, 0], W[0], b[0], centre, 2.0, offset, s)
+    left = ascend(*args, np.arange(N), y[:, None], weight, scale, offset, logistic, A, W, b)
+    after = dual(loss, y, A[:, 0], W[0], b[0], centre, 2.0, offset, s)
+    z = X @ W[0] + b
+    value = squared(z, y) if not logistic else np.logaddexp(0, z) - y * z
+    primal = s @ value + W[0] @ W[0] + offset / 2 * (b[0] - centre) ** 2
+    assert before < after <= primal
+    assert left > 0
+
+
+def squared(z, y):
+    return 0.5 * (z - y) ** 2
+
+
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weighted"])
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("loss", [Squared(), Logistic(), Softmax(3)])
+def test_the_bend_is_the_hessian(loss, intercept, weight, dense):
+    f = objective(loss, dense=dense, weight=weight, intercept=intercept)
+    W = rng.normal(size=(f.n_outputs, D + intercept))
+    bend = _wide.Bend(f, at(f.value_and_gradient, W))
+    G = f.value_and_gradient(bend.point.W)[1]  # in the metric that it has set
+    np.testing.assert_allclose(bend.point.G, G, atol=1e-10)
+    V = rng.normal(size=W.shape)
+    h = 1e-5
+    ahead = f.value_and_gradient(bend.point.W + h * V)[1]
+    behind = f.value_and_gradient(bend.point.W - h * V)[1]
+    np.testing.assert_allclose(bend(V), (ahead - behind) / (2 * h), atol=1e-7)
+    if isinstance(loss, Softmax):
+        return
+    diagonal = [bend(e[None])[0] @ e for e in np.eye(D + intercept)]
+    np.testing.assert_allclose(diagonal[:D], 1)
+
+
+def test_conjugate_gradients_end_at_the_minimum_of_the_quadratic():
+    f = objective(Squared(), weight=WEIGHT)
+    bend = _wide.Bend(f, at(f.value_and_gradient, np.zeros((1, D + 1))))
+    for k, (S, R, fall) in enumerate(bend.conjugate()):
+        np.testing.assert_allclose(R, bend.point.G + bend(S), atol=1e-10)
+        if k == D + 3:
+            break
+    assert np.abs(R).max() < 1e-10
+    assert fall >= 0
+
+
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_ridge_and_least_squares_end_at_the_optimum(dense, fit_intercept):
+    data = X.toarray() if dense else X
+    model = SGDRidge(alpha=3.0, fit_intercept=fit_intercept, tol=1e-9, random_state=0)
+    model.fit(data, LATENT, WEIGHT)
+    exact = SGDRidge(alpha=3.0, fit_intercept=fit_intercept, optimizer="sgd", tol=1e-9)
+    assert model.converged_
+    A = X.toarray()
+    mean = np.average(A, axis=0, weights=WEIGHT) * fit_intercept
+    centre = np.average(LATENT, weights=WEIGHT) * fit_intercept
+    H = (A - mean).T * WEIGHT @ (A - mean) + exact.alpha * np.eye(D)
+    coef = np.linalg.solve(H, (A - mean).T @ (WEIGHT * (LATENT - centre)))
+    np.testing.assert_allclose(model.coef_, coef, atol=1e-3)
+    plain = SGDLinearRegressor(random_state=0).fit(data, LATENT)
+    best = np.linalg.lstsq(np.column_stack([A, np.ones(N)]), LATENT, rcond=None)[0]
+    value = squared_objective(A, LATENT, plain.coef_, plain.intercept_)
+    optimum = squared_objective(A, LATENT, best[:D], best[D])
+    start = LATENT.var() / 2
+    assert value - optimum <= 1e-6 * (start - optimum)
+
+
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("C", [0.01, 1.0, 1e3])
+def test_logistic_ends_at_the_optimum(C, n_classes, dense):
+    y = LABEL if n_classes == 3 else (LATENT > 0).astype(float)
+    model = SGDLogistic(C=C, random_state=0).fit(X.toarray() if dense else X, y)
+    optimum = newton(X.toarray(), y.astype(int), 1 / (C * N))
+    value = log_loss_objective(
+        X.toarray(), y.astype(int), model.coef_, model.intercept_, penalty=1 / (C * N)
+    )
+    assert model.converged_
+    assert optimum.excess(value) <= model.tol
+    assert model.gap_ >= value - optimum.best - 1e-12
+
+
+def test_the_shares_of_softmax_are_those_of_scipy():
+    f = objective(Softmax(3))
+    W = rng.normal(size=(3, D + 1))
+    Z = X @ W[:, :D].T + W[:, D]
+    np.testing.assert_allclose(softmax(f.scores(W), axis=1), softmax(Z, axis=1))
