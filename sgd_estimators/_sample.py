@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
-from scipy.special import expit, softmax
 
 from ._inverses import ROWS, Blocks, Whole
 from ._kernels.losses import Logistic, Softmax
 from ._kernels.objective import Objective
+from ._scores import losses, means
 
 Array = NDArray[np.float64]
 
@@ -44,34 +44,19 @@ class Sample:
         dense(f, rows, self.A[:, :d])
         self.A[:, :d] -= f.rows.mean
         self.A[:, :d] /= f.rows.scale
-        self.y = f.y[rows]
+        self.label = self.y = f.y[rows]
         if isinstance(f.loss, Softmax):
-            label = self.y[:, 0].astype(np.intp)
-            self.y = (label[:, None] == np.arange(f.n_outputs)).astype(np.float64)
+            self.y = (self.label == np.arange(f.n_outputs)).astype(np.float64)
         self.share = 1.0 if f.weight is None else f.weight[rows]
         self.share = self.share / f.total_weight  # what each row counts in f
 
     def value(self, Z: Array) -> float:
         """Return sum_i s_i l(y_i, z_i)."""
-        loss = self.f.loss
-        if isinstance(loss, Logistic):
-            losses = np.logaddexp(0.0, Z) - self.y * Z
-        elif isinstance(loss, Softmax):
-            top = Z.max(axis=1)
-            losses = top + np.log(np.exp(Z - top[:, None]).sum(axis=1))
-            losses -= np.einsum("ij,ij->i", self.y, Z)
-        else:
-            losses = 0.5 * (Z - self.y) ** 2
-        return float(np.sum(self.s @ losses))
+        return float(np.sum(self.s @ losses(self.f.loss, self.label, Z)))
 
     def means(self, Z: Array) -> Array:
         """Return the predicted means of the targets at the scores Z."""
-        loss = self.f.loss
-        if isinstance(loss, Logistic):
-            return np.asarray(expit(Z))
-        if isinstance(loss, Softmax):
-            return np.asarray(softmax(Z, axis=1))
-        return Z
+        return means(self.f.loss, Z)
 
     def gradient(self, W: Array, p: Array) -> Array:
         """Return the gradient at W, where the predicted means are p."""

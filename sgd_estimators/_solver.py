@@ -2,8 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable
-from itertools import islice
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from ._kernels.objective import Objective
 from ._newton import ROWS_A_PARAMETER, Point, Samples, at, learn, quasi_newton
 from ._state import FIELDS, Outcome
 from ._subset import SubsetBound
-from ._wide import dual_ascent, newton
+from ._wide import dual_ascent, least_squares, newton
 
 Array = NDArray[np.float64]
 
@@ -172,18 +172,25 @@ class Passes:
         f = self.f
         F = f.value_and_gradient
 
-        def enough(point: Point) -> bool:
-            bound = float(self.certificate.bound(point.W, point.value, point.G)[0].sum())
-            return self._certified(point.value, bound)
+        penalised = bool(np.all(f.alpha > 0))
+
+        def enough(point: Point, left: float) -> bool:
+            gap, _ = self._gap(point, left, math.inf)
+            never = not penalised and left <= NEAR * self.tol * (self.floor - point.value)
+            return self._certified(point.value, gap) or never
 
         if start is None:
             start = dual_ascent(f, self.tol * self.floor, self.seed)
         point = at(F, _auto.start(f) if start is None else f.rows.from_user(*start))
         if not point.value <= self.floor:
             point = at(F, _auto.start(f))
-        if stop := self._judge(point, math.inf):
-            return stop
-        for new in newton(f, point, enough):
+        points: Iterator[Point]
+        if isinstance(f.loss, Squared):
+            steps = least_squares(f, point, enough)
+            points = chain([point], steps if penalised else islice(steps, 1))
+        else:
+            points = newton(f, point.W)
+        for new in points:
             if stop := self._judge(new, math.inf):
                 return stop
         return "no_improvement"

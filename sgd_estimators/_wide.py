@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
-from scipy.special import expit, softmax
 
 from ._kernels.columns import ascend, sums
 from ._kernels.losses import Logistic, Loss, Softmax, Squared, Variance
 from ._kernels.objective import Objective
 from ._kernels.rows import numbers, span
 from ._newton import Point, at, descend
+from ._scores import level, losses, means
 
 Array = NDArray[np.float64]
 
@@ -88,16 +88,17 @@ class Bend:
         Gets the metric.
     point : Point
         In the metric of before; the attribute of the name is in the new one.
+    Z : ndarray of shape (n_active, n_outputs), default=None
+        The scores at the point, for losses that are not quadratic.
     """
 
-    def __init__(self, f: Objective, point: Point) -> None:
+    def __init__(self, f: Objective, point: Point, Z: Array | None = None) -> None:
         n, own, seen = f.rows.n_rows, f.weight, f.weight
         loss: Loss = Squared()
         y = np.zeros((n, f.n_outputs))
         weight = own
-        if not isinstance(f.loss, Squared):
-            Z = f.scores(point.W)
-            p = softmax(Z, axis=1) if isinstance(f.loss, Softmax) else expit(Z)
+        if Z is not None:
+            p = means(f.loss, Z)
             bend = np.maximum((p * (1 - p)).mean(axis=1), 1e-12)
             seen = np.zeros(n)
             seen[span(f.indices)] = bend if own is None else bend * f.take(own)
@@ -136,6 +137,15 @@ class Bend:
             yield S, R, 0.5 * float(np.sum(rate * square))
             before, square = square, dot(R, R)
             D = square / np.where(before > 0, before, 1.0) * D - R
+
+    def step(self) -> Array:
+        """Return the conjugate gradients' step when one more would hardly help."""
+        S, fall = np.zeros_like(self.point.G), 0.0
+        for k, (S, _, gain) in enumerate(self.conjugate(), 1):  # noqa: B007
+            fall += gain
+            if k * gain <= EXACT * fall:
+                break
+        return S
 
 
 def diagonal(f: Objective, weight: Array | None) -> tuple[Array, Array]:
@@ -176,28 +186,75 @@ def moved(f: Objective, point: Point, mean: Array, scale: Array) -> Point:
     return Point(rows.from_user(*user), point.value, G)
 
 
-def newton(f: Objective, point: Point, enough: Callable[[Point], bool]) -> Iterator[Point]:
-    """Yield the points of Newton's method, until rounding ends it."""
-    F = f.value_and_gradient
+def least_squares(
+    f: Objective, point: Point, enough: Callable[[Point, float], bool]
+) -> Iterator[Point]:
+    """Yield the points where conjugate gradients ended, until rounding ends it.
+
+    They go on until their own recurrences say `enough`, then meet the true gradient;
+    it is asked of a point and of about what is left there.
+    """
+    bend = Bend(f, point)
     while True:
-        bend = Bend(f, point)
-        point, fall = bend.point, 0.0
+        fall = 0.0
         for k, (S, R, gain) in enumerate(bend.conjugate(), 1):
             fall += gain
-            if bend.separate:
-                if gain <= 1e-17 * fall or enough(
-                    Point(point.W + S, point.value - fall, R)
-                ):
-                    break
-            elif k * gain <= EXACT * fall:
+            near = Point(bend.point.W + S, bend.point.value - fall, R)
+            if gain <= 1e-17 * fall or enough(near, k * gain):
                 break
         if not fall > 0:
             return
-        new = at(F, point.W + S) if bend.separate else descend(F, point, S, False)
-        if new is None:
+        before, bend.point = bend.point, at(f.value_and_gradient, near.W)
+        if stuck(before, bend.point):
             return
-        # Where the value is all rounding, the gradient, and with it the bound, goes on.
-        if new.value >= point.value and np.sum(new.G**2) > 0.25 * np.sum(point.G**2):
+        yield bend.point
+
+
+def newton(f: Objective, W: Array) -> Iterator[Point]:
+    """Yield the points of Newton's method, until rounding ends it.
+
+    The steps are searched along, and the intercepts chosen, on the scores: no pass.
+    """
+    Z = f.scores(W)
+    point = None
+    while True:
+        if f.rows.fit_intercept:
+            up = level(f, Z)
+            Z += up
+            W[:, -1] += up
+        new = at(f.value_and_gradient, W)
+        if point is not None and stuck(point, new):
             return
-        point = new
-        yield point
+        yield new
+        bend = Bend(f, new, Z)
+        point, S = bend.point, bend.step()
+        rise = f.scores(S)
+        rate = search(f, point, S, Z, rise)
+        if rate is None:
+            return
+        Z += rate * rise
+        W = point.W + rate * S
+
+
+def search(f: Objective, point: Point, S: Array, Z: Array, rise: Array) -> float | None:
+    """Return how far to go along S, by Armijo's rule; None where rounding forbids it."""
+    y, own = f.take(f.y), None if f.weight is None else f.take(f.weight)
+
+    def along(t: Array) -> tuple[float, Array]:
+        loss = np.average(losses(f.loss, y, Z + t * rise)[:, 0], weights=own)
+        W = point.W + t * S
+        return loss + 0.5 * float(np.sum(f.penalty * W * W)), t
+
+    slope = np.array([np.sum(point.G * S)])
+    here = Point(np.zeros(1), point.value, slope)
+    ahead = descend(along, here, np.ones(1), False)
+    return None if ahead is None else float(ahead.W[0])
+
+
+def stuck(before: Point, after: Point) -> bool:
+    """Return whether rounding ends a descent.
+
+    Where the values are all rounding, the gradient, and with it the bound, may go on.
+    """
+    flat = not after.value < before.value
+    return flat and not np.sum(after.G**2) < 0.25 * np.sum(before.G**2)
