@@ -20,6 +20,7 @@ from ._kernels.losses import Softmax, Squared
 from ._kernels.objective import Objective
 from ._kernels.rows import numbers
 from ._sample import WHOLE, Sample, dense
+from ._scores import means
 
 Array = NDArray[np.float64]
 Call = Callable[[Array], tuple[float, Array]]
@@ -31,6 +32,7 @@ FAR = 0.01  # a fall of f by this share has changed the Hessian
 PASSES = 8  # multiplications of an entry of X that a Gram matrix may cost
 KEPT = 1 << 22  # bytes of rows that may always be kept
 SHARE = 0.05  # of the bytes of X that may be
+STEPS = 8  # Hessians that a mini-batch is worth
 MEMORY = 10  # pairs that L-BFGS keeps
 SPREAD = 10  # rows that a column must be spread over, in effect
 
@@ -111,7 +113,7 @@ def learn(sample: Sample, W: Array, tol: float) -> tuple[Array, Any, Array]:
 
     quadratic = isinstance(sample.f.loss, Squared)
     point = at(F, W)
-    for _ in range(20):
+    for _ in range(STEPS):
         solve, origin = sample.curvature(sample.means(sample.A @ point.W.T)), point.W
         fallen = 0.0
         for new in islice(quasi_newton(F, point, solve, quadratic), 20):
@@ -135,7 +137,8 @@ class Samples:
         self.f = f
         n, D = f.n_active, f.rows.n_features + f.rows.fit_intercept
         self.rng = rng = np.random.default_rng([seed, 2])
-        room = int(max(KEPT, SHARE * n * f.rows.row_bytes)) // (8 * D)
+        least_bytes = 8 * ROWS_A_PARAMETER * D * D  # which go with a Hessian that fits
+        room = int(max(KEPT, SHARE * n * f.rows.row_bytes, least_bytes)) // (8 * D)
         width = D * f.n_outputs if isinstance(f.loss, Softmax) else D
         if width > WHOLE:
             width = D
@@ -210,6 +213,34 @@ class Samples:
     def __iter__(self) -> Iterator[Sample]:
         for size in self.sizes:
             yield self.sample(size)
+
+    def bent(self, size: int, W: Array) -> Sample:
+        """Return about `size` rows, drawn by how much their loss bends at W.
+
+        The others are hardly in the Hessian. Where the chances of all rows would take
+        too much memory beside X, or all losses bend alike, it is a `sample`.
+        """
+        f = self.f
+        few = 6 * 8 <= SHARE * f.rows.row_bytes
+        if isinstance(f.loss, Squared) or size >= f.n_active or not few:
+            return self.sample(size)
+        p = means(f.loss, f.scores(W))
+        chance = np.sum(p * (1 - p), axis=1)
+        chance += 0.1 * chance.mean()
+        share = np.full(f.n_active, 1 / f.n_active)
+        if f.weight is not None:
+            share = f.take(f.weight) / f.total_weight
+        chance *= share
+        if len(self.rare):
+            chance[np.searchsorted(numbers(f.indices), self.rare)] = np.inf
+        for _ in range(5):  # certain rows leave the others more room
+            free = chance < 1
+            chance[free] *= (size - np.sum(~free)) / max(chance[free].sum(), 1e-300)
+            if size <= np.sum(~free):
+                break
+        chance = np.clip(chance, 0.0, 1.0)
+        drawn = np.flatnonzero(self.rng.random(len(chance)) < chance)
+        return Sample(f, numbers(f.indices)[drawn], share[drawn] / chance[drawn])
 
     def sample(self, size: int) -> Sample:
         """Return a mini-batch, with the rows of the rare columns, weighted as in f."""

@@ -72,15 +72,17 @@ class Sample:
             H += B.T @ B
         return H
 
-    def curvature(self, p: Array) -> Whole | Blocks:
+    def curvature(self, p: Array, s: Array | None = None) -> Whole | Blocks:
         """Return G -> P^-1 G with P the Hessian where the predicted means are p.
+
+        `s` are weights of the rows, if not their own.
 
         For softmax with many parameters, P has the mean curvature of the classes.
         """
-        f, s = self.f, self.s
+        f, s = self.f, self.s if s is None else s
         if isinstance(f.loss, Softmax):
             if p.shape[1] * self.A.shape[1] <= WHOLE:
-                return Whole(self._whole(p), p.shape[1])
+                return Whole(self._whole(p, s), p.shape[1])
             h = np.sum(p * (1 - p), axis=1)
             H = self.gram(s * h)
             share = s @ (p * (1 - p)) / (s @ h)
@@ -91,17 +93,17 @@ class Sample:
         H = self.gram(h)
         return Blocks([H + np.diag(g) for g in f.penalty])
 
-    def _whole(self, p: Array) -> Array:
+    def _whole(self, p: Array, s: Array) -> Array:
         """Return the Hessian of softmax: diag(p) - p p' on every row, and the penalty."""
         K, D = p.shape[1], self.A.shape[1]
         H = np.zeros((K * D, K * D))
         for k in range(K):
             at = slice(k * D, (k + 1) * D)
-            H[at, at] += self.gram(self.s * p[:, k])
+            H[at, at] += self.gram(s * p[:, k])
         step = max(1, ROWS // K)
         for begin in range(0, len(self.A), step):
             part = slice(begin, begin + step)
-            q = p[part] * np.sqrt(self.s[part])[:, None]
+            q = p[part] * np.sqrt(s[part])[:, None]
             B = (q[:, :, None] * self.A[part, None, :]).reshape(len(q), -1)
             H -= B.T @ B
         H[np.diag_indices(K * D)] += self.f.penalty.ravel()

@@ -87,6 +87,7 @@ class Passes:
         self.begun = time.perf_counter()
         self.t = 0
         self.best: tuple[Point, float, str] | None = None
+        self.renewed = math.inf  # how near f* the bound is worth renewing
 
     def exact(self) -> Outcome:
         """Return the solution of the normal equations."""
@@ -160,11 +161,13 @@ class Passes:
                 point = new
                 if stop := self._judge(point, decrement(point, P)):
                     return stop
+            self.renewed = math.inf
             if point.value >= before and size >= samples.most:
                 return "no_improvement"
             if size < samples.most:
                 size = min(4 * size, samples.most)
-                sample = samples.sample(size)
+            if size < f.n_active:
+                sample = samples.bent(size, point.W)
             P = sample.curvature(sample.means(sample.A @ point.W.T))
             self._bound_by(sample, point.W, P)
 
@@ -197,13 +200,14 @@ class Passes:
 
     def _bound_by(self, sample: Any, W: Array, P: Any) -> None:
         if isinstance(P, Whole) or not isinstance(self.f.loss, Softmax):
-            self.subset, self.bound_at = SubsetBound(sample, W, P), W
+            self.subset = SubsetBound(sample, W, P)
 
     def _judge(self, point: Point, near: float) -> str | None:
         """Note the point after a pass, and return why to stop; it is about `near` f*."""
         wanted = self.tol * max(self.floor - point.value, 0) + 1e-14 * self.floor
         gap, name = self._gap(point, near, wanted)
-        if gap > wanted >= 10 * near and self.subset and self.bound_at is not point.W:
+        if gap > wanted >= 10 * near and self.subset and near <= self.renewed:
+            self.renewed = 0.1 * near
             sample = self.subset.sample  # what bends there has changed since
             P = sample.curvature(sample.means(sample.A @ point.W.T))
             self._bound_by(sample, point.W, P)

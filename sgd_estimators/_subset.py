@@ -37,16 +37,21 @@ class SubsetBound:
     """
 
     def __init__(self, sample: Sample, W: Array, P: Blocks | Whole) -> None:
-        self.sample, self.P = sample, P
+        self.sample, s = sample, sample.s
         # A row counts `share` in f and `s` in P: M is this much of P at least.
-        self.part = min(1.0, float(np.min(sample.share / sample.s)))
+        ratio = sample.share / s
+        self.part = min(1.0, float(np.min(ratio)))
+        if self.part < np.median(ratio) < 1:
+            s, self.part = np.broadcast_to(sample.share, s.shape), 1.0
+            P = sample.curvature(sample.means(sample.A @ W.T), s)
+        self.P = P
         self.bends = not isinstance(sample.f.loss, Squared)
         if self.bends:
             self.Z = sample.A @ W.T
             p = sample.means(self.Z)
             norms = P.norms(sample.A)
             order = np.argsort(-norms)
-            spent = sample.s * np.sum(p * (1 - p), axis=1) * norms
+            spent = s * np.sum(p * (1 - p), axis=1) * norms
             lost = np.cumsum(spent[order])
             first = int(np.searchsorted(lost, LEFT_OUT))
             self.kept = order[first:]
