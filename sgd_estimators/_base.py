@@ -213,6 +213,11 @@ class LinearSGD(BaseEstimator):
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
         """Make one epoch over these rows."""
         self._check()
+        if self.preconditioner == "hessian":
+            raise ValueError(
+                'preconditioner="hessian" learns a matrix from rows of the whole data, '
+                "which partial_fit does not have; use fit"
+            )
         if self.early_stopping:
             raise ValueError(
                 "early_stopping=True needs a validation set, which partial_fit does not "
@@ -300,6 +305,7 @@ class LinearSGD(BaseEstimator):
             learning_rate=None if self.learning_rate == "auto" else self.learning_rate,
             schedule=resolve_schedule(self.schedule),
             average=(1 if self.average is True else self.average) or None,
+            hessian=self.preconditioner == "hessian",
             shuffle=bool(self.shuffle),
             tol=float(self.tol),
             n_iter_no_change=self.n_iter_no_change,

@@ -25,10 +25,13 @@ schedule : str, Schedule or callable, default="auto"
     raises the rate while the loss falls (not above a rate that you set), cuts it past
     the noise floor, and begins again.
 batch_size : int, "full" or "auto", default="auto"
-    Rows a step. "auto" is all of at most 64 rows, and 4 to 512 of more.
-preconditioner : "diagonal", None or "auto", default="auto"
+    Rows a step. "auto" is all of at most 64 rows, and 4 to 512 of more; with
+    ``preconditioner="hessian"``, as many as there are columns at least.
+preconditioner : "diagonal", "hessian", None or "auto", default="auto"
     The metric of the step: "diagonal", which is "auto", sees columns centred and scaled,
-    without a copy and without a change of f; None is the textbook's plain metric.
+    without a copy and without a change of f; "hessian" also takes correlations out, by
+    the inverse of a mini-batch's Hessian, for columns that are collinear and not too
+    many; None is the textbook's plain metric.
 max_iter : int, default=1000
     Epochs of one call of `fit`.
 tol : float, default=1e-6

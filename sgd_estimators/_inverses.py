@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
 
 Array = NDArray[np.float64]
 
@@ -17,6 +17,11 @@ class Whole:
 
     def __call__(self, G: Array) -> Array:
         return self.inverse(G.reshape(-1)).reshape(self.n_outputs, -1)
+
+    @property
+    def roots(self) -> Array:
+        """The one T with T'T = P^-1, of shape (1, K D, K D)."""
+        return self.inverse.root[None]
 
     def norms(self, A: Array) -> Array:
         """Return the sum over the outputs of x' P^-1 x, of the rows x of A."""
@@ -38,6 +43,11 @@ class Blocks:
             return self.inverses[0](G.T).T
         parts = zip(self.inverses, G, strict=True)
         return np.stack([solve(g) for solve, g in parts])
+
+    @property
+    def roots(self) -> Array:
+        """T with T'T = P^-1 for each output, or one for all, of shape (1 or K, D, D)."""
+        return np.stack([inverse.root for inverse in self.inverses])
 
     def norms(self, A: Array) -> Array:
         """Return the largest x' P^-1 x of an output, of the rows x of A."""
@@ -74,3 +84,17 @@ class Inverse:
     def __call__(self, g: Array) -> Array:
         unit = self.scale if g.ndim == 1 else self.scale[:, None]
         return np.asarray(unit * cho_solve(self.factor, unit * g, check_finite=False))
+
+    @property
+    def root(self) -> Array:
+        """A lower triangle T with T'T = H^-1, of finite length where H is singular.
+
+        A direction of which H knows nothing is left as it is, up to the equilibration.
+        """
+        C = np.tril(self.factor[0])
+        values, basis = np.linalg.eigh(C @ C.T)
+        known = values > 1e3 * len(C) * np.finfo(float).eps * values[-1]
+        if not known.all():
+            C = np.linalg.cholesky((basis * np.where(known, values, 1.0)) @ basis.T)
+        T = solve_triangular(C, np.diag(self.scale), lower=True, check_finite=False)
+        return np.tril(T)

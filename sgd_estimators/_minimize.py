@@ -109,6 +109,7 @@ def minimize(
     learning_rate: float | str = "auto",
     schedule: Any = "auto",
     batch_size: int | str = "auto",
+    preconditioner: str | None = None,
     max_iter: int = 100,
     tol: float = 1e-6,
     n_iter_no_change: int = 5,
@@ -128,6 +129,8 @@ def minimize(
     learning_rate : float or "auto", default="auto"
     schedule : str, Schedule or callable, default="auto"
     batch_size : int, "full" or "auto", default="auto"
+    preconditioner : "hessian" or None, default=None
+        "hessian": the inverse of a mini-batch's Hessian, on top of the metric of f.
     max_iter : int, default=100
         Epochs.
     tol : float, default=1e-6
@@ -163,7 +166,10 @@ def minimize(
         raise TypeError(f"f must be an Objective, as `objective` returns, got {f!r}")
     if learning_rate != "auto":
         real("learning_rate", learning_rate, 0, open_=True)
-    size = _auto.batch_size(f.n_active) if batch_size == "auto" else f.n_active
+    valid = preconditioner in (None, "hessian")
+    choice("preconditioner", preconditioner, '"hessian" or None', valid)
+    hessian = preconditioner is not None
+    size = _auto.batch_size(f, hessian) if batch_size == "auto" else f.n_active
     if batch_size not in ("auto", "full"):
         integer("batch_size", batch_size, 1)
         size = min(int(batch_size), f.n_active)
@@ -179,6 +185,7 @@ def minimize(
         optimizer=get_optimizer(optimizer),
         learning_rate=None if learning_rate == "auto" else float(learning_rate),
         schedule=resolve_schedule(schedule),
+        hessian=hessian,
         shuffle=shuffle,
         tol=tol,
         n_iter_no_change=n_iter_no_change,

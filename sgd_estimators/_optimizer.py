@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+from ._kernels.objective import Objective
+
 Vector: TypeAlias = NDArray[np.float64]
 
 
@@ -85,6 +87,21 @@ class Optimizer(BaseEstimator):
             If a hyperparameter is out of its range.
         """
         raise NotImplementedError(f"{type(self).__name__} must define start(n_params)")
+
+    def estimate(self, f: Objective) -> Objective:
+        """Return what a run takes the gradients of its mini-batches from.
+
+        Parameters
+        ----------
+        f : Objective
+            The function that is minimised.
+
+        Returns
+        -------
+        Objective
+            f itself, or another estimate of its gradient, as for `SVRG` and `SAGA`.
+        """
+        return f
 
     #: The part of the sign step (see `auto_rate`) that is a good rate; None for rules
     #: that move along the gradient.

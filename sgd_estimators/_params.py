@@ -72,8 +72,9 @@ def check_shared(model: Any) -> None:
     choice(
         "preconditioner",
         model.preconditioner,
-        '"auto", "diagonal" or None',
-        model.preconditioner is None or model.preconditioner in ("auto", "diagonal"),
+        '"auto", "diagonal", "hessian" or None',
+        model.preconditioner is None
+        or model.preconditioner in ("auto", "diagonal", "hessian"),
     )
     integer("max_iter", model.max_iter, 1)
     real("tol", model.tol, 0, open_=False)

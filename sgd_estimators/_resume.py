@@ -20,7 +20,7 @@ def begun(model: Any, f: Objective, known: Seen, seed: int, *, warm: bool) -> Ru
     start = present(model, f) if warm else None
     W = _auto.start(f) if start is None else f.rows.from_user(*start)
     metric = np.asarray(f.rows.mean), np.asarray(f.rows.scale)
-    return Run(W, metric, seed, _batch_size(model, f.n_active))
+    return Run(W, metric, seed, _batch_size(model, f))
 
 
 def present(model: Any, f: Objective) -> tuple[Array, Array] | None:
@@ -41,7 +41,7 @@ def resumed(model: Any, f: Objective, known: Seen) -> Run:
     _set_metric(f, known)
     run = _copied(model, f)
     run.move(f)
-    size = _batch_size(model, f.n_active)
+    size = _batch_size(model, f)
     if setup(model) != model._run_setup:
         run.restart(size)
     run.batch_size = size
@@ -52,7 +52,7 @@ def resumed(model: Any, f: Objective, known: Seen) -> Run:
 def continued(model: Any, f: Objective, fresh: bool) -> Run:
     """Return the run of a stream, with f in its metric."""
     run = _copied(model, f)
-    size = _batch_size(model, f.n_active)
+    size = _batch_size(model, f)
     if changed := setup(model) != model._run_setup:
         run.restart(size)
     run.batch_size = size
@@ -97,8 +97,9 @@ def _set_metric(f: Objective, known: Seen) -> None:
         f.set_metric(*_auto.metric(f, known.moments))
 
 
-def _batch_size(model: Any, n: int) -> int:
-    """Return the rows of a step, of n."""
+def _batch_size(model: Any, f: Objective) -> int:
+    """Return the rows of a step."""
+    n = f.n_active
     if model.batch_size == "auto":
-        return _auto.batch_size(n)
+        return _auto.batch_size(f, model.preconditioner == "hessian")
     return n if model.batch_size == "full" else min(int(model.batch_size), n)

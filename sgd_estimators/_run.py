@@ -11,8 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from . import _auto
 from ._certificates import Certificate
+from ._estimate import Estimate, check_size
 from ._exceptions import DivergenceWarning, warn
-from ._kernels.epoch import run_epoch
 from ._kernels.objective import Objective
 from ._kernels.steps import AveragedStep, Step, as_step
 from ._schedule import Schedule
@@ -44,6 +44,7 @@ class Epochs:
     """One call of `go_on`: the loop's body and the rules of stopping."""
 
     def __init__(self, f: Objective, run: Run, plan: Plan) -> None:
+        check_size(f, plan)
         self.f, self.run, self.plan = f, run, plan
         self.certificate = Certificate(f)
         self.schedule: Any = _auto.Auto() if plan.schedule == "auto" else plan.schedule
@@ -71,6 +72,7 @@ class Epochs:
             if run.best is None and math.isfinite(run.begun):
                 better = run.begun <= run.floor or self.plan.fresh
                 run.best = (run.begun, run.W.copy()) if better else (run.floor, start)
+        self.estimate = Estimate(f, run, self.plan)
         if run.step is None:
             if run.lost:
                 warn(
@@ -89,7 +91,7 @@ class Epochs:
                     run.sign_step = max(run.sign_step, smooth.sign_step)
                     smooth = smooth._replace(sign_step=run.sign_step)
                 else:
-                    smooth = _auto.smoothness(f, batch, run.seed)
+                    smooth = _auto.smoothness(self.estimate.f, batch, run.seed)
                 run.rated = batch
                 run.rate = float(self.plan.optimizer.auto_rate(smooth)) / 4**run.cuts
             else:
@@ -115,9 +117,7 @@ class Epochs:
     @property
     def solution(self) -> Array:
         """The point to report: the iterate, or what the step makes of it."""
-        W = self.run.W
-        assert self.run.step is not None
-        return np.asarray(self.run.step.solution(W.reshape(-1))).reshape(W.shape)
+        return self.estimate.solution
 
     def rates(self) -> Array:
         """Return the rates of the next epoch's batches."""
@@ -138,7 +138,8 @@ class Epochs:
             factors = self.schedule(run.epoch if per_epoch else t, history)
         else:
             factors = self.schedule(t)
-        return run.rate * np.broadcast_to(factors, t.shape).astype(np.float64)
+        rates = run.rate * np.broadcast_to(factors, t.shape).astype(np.float64)
+        return np.maximum(rates, run.safe)
 
     def advance(self) -> None:
         """Visit the rows once: W <- step(W, grad f_B(W), rate) for every batch B."""
@@ -152,10 +153,10 @@ class Epochs:
         if plan.average == "tail" and run.epoch and run.epoch & (run.epoch - 1) == 0:
             assert isinstance(run.step, AveragedStep)
             run.step = AveragedStep(run.step.inner)  # so it spans the last half at least
+        self.estimate.begin()
         rates = self.rates()
-        assert run.step is not None
         with np.errstate(all="ignore"):
-            loss = run_epoch(self.f, run.step, run.W, self.order, run.batch_size, rates)
+            loss = self.estimate.epoch(self.order, rates)
         run.epoch += 1
         run.t += self.n_batches
         run.streamed += self.n_batches if plan.fresh else 0
@@ -239,8 +240,11 @@ class Epochs:
             record["objective"][-1] = value
             record["gap"][-1] = float(self.evaluated[3].sum())
             before = math.inf if run.best is None else run.best[0]
-            if before - value > plan.tol * max(run.floor - value, 0.0):
+            gap = record["gap"][-1]
+            nearer = self.estimate.corrected and gap < 0.5 * run.nearest
+            if nearer or before - value > plan.tol * max(run.floor - value, 0.0):
                 run.stalled = 0
+            run.nearest = gap if nearer else run.nearest
             if value < before:
                 run.best = value, self.evaluated[2]
             if self.certified(self.evaluated[3], value):
@@ -300,7 +304,7 @@ class Epochs:
         """Return to the best point; cut an automatic rate and go on, else stop."""
         run = self.run
         run.W = self._start() if run.best is None else run.best[1].copy()
-        run.step = self._new_step()
+        run.step, run.memory, run.safe = self._new_step(), None, 0.0
         run.cuts += 1
         if self.plan.learning_rate is not None or run.cuts > MAX_CUTS:
             return "diverged"
@@ -331,8 +335,8 @@ class Epochs:
             value, W = self.evaluated[1], self.evaluated[2]
         if plan.early_stopping and run.best_score is not None and reason != "certified":
             W = run.best_score[1]
-        elif run.best is not None and not value <= run.best[0] and not plan.fresh:
-            W = run.best[1]
+        elif reason != "certified" and run.best is not None and not plan.fresh:
+            W = W if value <= run.best[0] else run.best[1]
         value, G = self.f.value_and_gradient(W)
         gap, name = self._bound(W, value, G)
         self.evaluated = run.epoch, float(value), W, gap, name

@@ -38,6 +38,7 @@ class Plan:
     learning_rate: float | None = None  # None: automatic
     schedule: Schedule | Callable[..., Any] | str = "auto"
     average: int | str | None = None  # the epoch to average from, or "tail"
+    hessian: bool = False  # precondition by a mini-batch's
     shuffle: bool = True
     tol: float = 1e-6
     n_iter_no_change: int = 5
@@ -57,8 +58,11 @@ class Run:
     seed: int
     batch_size: int
     step: Step | None = None
+    memory: tuple[Array, Array] | None = None  # of the rows' slopes
+    roots: Array | None = None  # of the inverse of a mini-batch's Hessian
     rate: float = math.nan
     first_rate: float = math.nan  # before it was cut
+    safe: float = 0.0  # the rate that gradients without noise always allow
     floor: float = math.nan  # f at W = 0 and the best constant
     begun: float = math.nan  # f at the first iterate
     constant: Array | None = None  # the best one, on the first rows
@@ -76,6 +80,7 @@ class Run:
     best: tuple[float, Array] | None = None
     best_score: tuple[float, Array] | None = None
     stalled: int = 0  # epochs without a gain
+    nearest: float = math.inf  # the gap at the last gain of a run without noise
     lost: bool = False  # the step's state, in a copy
     cuts: int = 0  # of an automatic rate, after a divergence
     looked: int = 0  # the epoch of the last evaluation
@@ -93,6 +98,14 @@ class Run:
         self.floor = self.begun = math.nan
         self.best = self.best_score = None
         self.stalled, self.lowest, self.scores = 0, math.inf, series()
+        self.unlearn()
+
+    def unlearn(self) -> None:
+        """Drop what the data taught: slopes, and a matrix with what is in its metric."""
+        self.memory, self.safe, self.nearest = None, 0.0, math.inf
+        if self.roots is not None:
+            self.roots = self.step = None
+            self.rate = math.nan
 
     def restart(self, batch_size: int) -> None:
         """Drop what belongs to the optimizer and the schedule; begin at the best point."""
@@ -100,6 +113,8 @@ class Run:
             self.W = self.best[1].copy()
         self.stalled, self.lowest = 0, math.inf
         self.step, self.rate, self.ceiling = None, math.nan, math.inf
+        self.roots = self.memory = None
+        self.safe, self.nearest = 0.0, math.inf
         self.batch_size = batch_size
         self.losses, self.factors, self.cuts = series(), series(), 0
         self.row_norm, self.sign_step, self.streamed = 0.0, 0.0, 0
@@ -133,6 +148,7 @@ class Run:
         new = np.asarray(rows.mean), np.asarray(rows.scale)
         if all(map(np.array_equal, new, old)):
             return
+        self.unlearn()
 
         def moved(W: Array) -> Array:
             rows.set_metric(*old)

@@ -14,10 +14,13 @@ from typing import Any
 
 from ._kernels import steps
 from ._optimizer import Optimizer, check_eps, check_flag, check_fractions
+from ._variance_reduced import SAGA, SVRG
 
 __all__ = [
     "OPTIMIZERS",
+    "SAGA",
     "SGD",
+    "SVRG",
     "AdaDelta",
     "AdaGrad",
     "Adam",
@@ -384,7 +387,7 @@ class Lion(Optimizer):
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     cls.__name__.lower(): cls
-    for cls in (SGD, AdaGrad, RMSProp, AdaDelta, Adam, NAdam, Lion)
+    for cls in (SGD, AdaGrad, RMSProp, AdaDelta, Adam, NAdam, Lion, SVRG, SAGA)
 }
 
 

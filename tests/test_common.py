@@ -13,6 +13,8 @@ SETTINGS = (
     {},
     {"learning_rate": 0.05, "momentum": 0.9},
     {"optimizer": "adam"},
+    {"optimizer": "saga"},
+    {"optimizer": "svrg"},
 )
 
 

@@ -19,6 +19,7 @@ PUBLIC = {
     for name in module.__all__
     if callable(getattr(module, name))
 }
+OVERRIDDEN = ("start", "estimate", "auto_rate")
 ERRORS = {
     "GL08": "no docstring",
     "SS03": "the summary does not end with a full stop",
@@ -68,7 +69,7 @@ def public_members(name):
         for member, method in inspect.getmembers(cls, inspect.isfunction):
             ours = method.__module__.startswith("sgd_estimators")
             # those of a rule refer to the base class, which says it all
-            inherited = cls is not optimizers.Optimizer and member in ("start", "auto_rate")
+            inherited = cls is not optimizers.Optimizer and member in OVERRIDDEN
             if ours and not member.startswith("_") and not inherited:
                 yield f"{name}.{member}"
 

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge
-from sgd_estimators.optimizers import OPTIMIZERS, SGD, Adam, Optimizer, RMSProp
+from sgd_estimators.optimizers import OPTIMIZERS, SGD, SVRG, Adam, Optimizer, RMSProp
 from sgd_estimators.schedules import (
     Constant,
     Cosine,
@@ -82,6 +82,10 @@ SETTINGS = {
     "centred rmsprop": {"optimizer": RMSProp(momentum=0.5, centered=True)},
     "a user's step": {"optimizer": HeavyBall(), "learning_rate": 0.01},
     "plain metric": {"preconditioner": None, "optimizer": "adagrad"},
+    "hessian": {"preconditioner": "hessian"},
+    "hessian, averaged": {"preconditioner": "hessian", "average": 2, "optimizer": "adam"},
+    "hessian, svrg": {"preconditioner": "hessian", "optimizer": "svrg"},
+    "svrg every 2": {"optimizer": SVRG(every=2), "average": 3},
     "constant": {"schedule": Constant()},
     "cumulative": {"schedule": InverseTime(1e-3, cumulative=True)},
     "exponential": {"schedule": Exponential(1e-2)},
@@ -200,6 +204,7 @@ CHANGES = {
     "schedule": {"schedule": "constant"},
     "batch size": {"batch_size": 50},
     "preconditioner": {"preconditioner": None, "learning_rate": 1e-6},
+    "hessian": {"preconditioner": "hessian"},
     "rate": {"learning_rate": 0.01},
 }
 
@@ -288,7 +293,9 @@ class Failing:
 
 
 @pytest.mark.parametrize("kind", MODELS)
-@pytest.mark.parametrize("setting", ["sgd", "adam", "tail", "a user's step"])
+@pytest.mark.parametrize(
+    "setting", ["sgd", "adam", "tail", "saga", "svrg", "hessian", "a user's step"]
+)
 def test_a_call_that_fails_leaves_the_run_as_it_was(kind, setting):
     Model, data, target = MODELS[kind]
     model = Model(warm_start=True, max_iter=J, **BASE, **SETTINGS[setting])

@@ -22,4 +22,7 @@ cdef class Objective:
                              double* G) noexcept nogil
     cdef void begin(self, const double* W) noexcept nogil
     cdef void accumulate(self, const Py_ssize_t* batch, Py_ssize_t size) noexcept nogil
+    cdef void correct(self, const Py_ssize_t* batch, Py_ssize_t size,
+                      double* Z) noexcept nogil
+    cdef void complete(self, Py_ssize_t size, double* G) noexcept nogil
     cdef double finish(self, const double* W, Py_ssize_t size, double* G) noexcept nogil

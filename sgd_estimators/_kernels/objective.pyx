@@ -137,9 +137,17 @@ cdef class Objective:
             self.rows.dot(&self._V[0, 0], K, Z)
             self.loss.differentiate(y, self._s, batch, m, K,
                                     &self._losses[0], Z)
+            self.correct(batch, m, Z)
             self.rows.add_outer(Z, K, &self._A[0, 0])
             batch += m
             size -= m
+
+    cdef void correct(self, const Py_ssize_t* batch, Py_ssize_t size,
+                      double* Z) noexcept nogil:
+        """Change the slopes of some rows, for an estimate with less noise; here, do not."""
+
+    cdef void complete(self, Py_ssize_t size, double* G) noexcept nogil:
+        """Add what the changed slopes have lost on average; here, nothing."""
 
     cdef double finish(self, const double* W, Py_ssize_t size, double* G) noexcept nogil:
         """Turn the sums into f_B and its gradient and add the penalty's."""
@@ -147,6 +155,7 @@ cdef class Objective:
         cdef double factor = self.n_active / (self.total_weight * size)
         cdef double value = 0.0
         self.rows.leave(&self._A[0, 0], self.n_outputs, factor, G)
+        self.complete(size, G)
         for k in range(self.n_outputs):
             value += self._losses[k]
         return factor * value + add_penalty(W, self._lambda, self.n_params, G)

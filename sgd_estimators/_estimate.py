@@ -1,0 +1,103 @@
+"""What a run takes its steps on: f's mini-batches, corrected, in the run's coordinates."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _auto
+from ._kernels.epoch import run_epoch
+from ._kernels.objective import Objective
+from ._kernels.order import Order
+from ._kernels.preconditioned import Preconditioned
+from ._kernels.variance import Corrected
+from ._newton import Samples, learn
+from ._solver import fits
+from ._state import Plan, Run
+
+Array = NDArray[np.float64]
+
+
+class Estimate:
+    """The function of a run's mini-batches, and the way to its coordinates and back.
+
+    Parameters
+    ----------
+    f : Objective
+        In the metric of the run.
+    run : Run
+        Without its matrix, if that is still to be learned.
+    plan : Plan
+    """
+
+    def __init__(self, f: Objective, run: Run, plan: Plan) -> None:
+        self.run, self.plan, self.f = run, plan, f
+        self.batches = plan.optimizer.estimate(f)
+        self.corrected = self.batches if isinstance(self.batches, Corrected) else None
+        if self.corrected and run.memory is not None:
+            self.corrected.memory = run.memory
+        self.inside: Preconditioned | None = None
+        if plan.hessian:
+            if run.roots is None:
+                run.roots = roots(f, run.W, run.seed)
+            self.f = self.inside = Preconditioned(f, run.roots)
+            self.batches = Preconditioned(self.batches, run.roots)
+
+    def begin(self) -> None:
+        """Make an epoch ready: the slopes of the rows, and the rate that they allow."""
+        run, corrected = self.run, self.corrected
+        if corrected is None:
+            return
+        period = corrected.period
+        if run.memory is None or (period and run.epoch % period == 0):
+            corrected.refresh(run.W)
+        run.memory = corrected.memory
+        ours = self.plan.learning_rate is None and self.plan.schedule == "auto"
+        if not ours or self.plan.fresh:
+            run.safe = 0.0
+        elif run.safe == 0 or run.epoch & (run.epoch - 1) == 0:
+            size = min(run.batch_size, self.f.n_active)
+            smooth = _auto.smoothness(self.f, size, run.seed, run.W, local=True)
+            run.safe = float(self.plan.optimizer.auto_rate(smooth)) / 4**run.cuts
+
+    def epoch(self, order: Order, rates: Array) -> float:
+        """Visit the rows once, a step per mini-batch; return the mean of the f_B."""
+        run, W = self.run, self.run.W
+        assert run.step is not None
+        if self.inside is not None:
+            W = self.inside.inside(W)
+        loss = run_epoch(self.batches, run.step, W, order, run.batch_size, rates)
+        run.W = W if self.inside is None else self.inside.outside(W)
+        return loss
+
+    @property
+    def solution(self) -> Array:
+        """The point to report: the iterate, or what the step makes of it."""
+        step, W = self.run.step, self.run.W
+        assert step is not None
+        if self.inside is None:
+            return np.asarray(step.solution(W.reshape(-1))).reshape(W.shape)
+        inside = self.inside.inside(W).reshape(-1)
+        found = np.asarray(step.solution(inside))
+        return W if found is inside else self.inside.outside(found.reshape(W.shape))
+
+
+def check_size(f: Objective, plan: Plan) -> None:
+    """Raise ValueError where the matrix that the plan asks for would be too large."""
+    if plan.hessian and not fits(f):
+        raise ValueError(
+            'preconditioner="hessian" needs a matrix of '
+            f"{f.rows.n_features} x {f.rows.n_features} entries and the rows that it is "
+            'learned from, more than this data takes; use preconditioner="diagonal"'
+        )
+
+
+def roots(f: Objective, W: Array, seed: int) -> Array:
+    """Return the blocks T with T'T = P^-1, P the Hessian of a mini-batch of f.
+
+    P is taken at the mini-batch's own optimum, which is nearest to that of f.
+    """
+    metric = np.asarray(f.rows.mean), np.asarray(f.rows.scale)
+    samples = Samples(f, seed)
+    f.set_metric(*metric)  # the sample's own is a little off
+    sample = samples.sample(samples.sizes[-1])
+    found: Array = learn(sample, W, 0.1 * W.shape[1] / len(sample.A))[1].roots
+    return found

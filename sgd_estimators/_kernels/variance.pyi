@@ -1,0 +1,12 @@
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .objective import Objective
+
+Array = NDArray[np.float64]
+
+class Corrected(Objective):
+    memory: tuple[Array, Array]
+    period: int
+    def __init__(self, f: Objective, renews: bool, period: int) -> None: ...
+    def refresh(self, W: ArrayLike) -> None: ...
