@@ -96,6 +96,12 @@ $(VENV)/.extra-%: $(VENV)/.installed
 	$(EDITABLE) '.[$*]'
 	@touch $@
 
+# Each peer by itself: one that does not install is reported by the benchmark.
+PEERS := cyanure snapml glum skglm vowpalwabbit torch
+$(VENV)/.peers: $(VENV)/.installed
+	for peer in $(PEERS); do $(PIP) install $$peer || echo "$$peer does not install"; done
+	@touch $@
+
 # ------------------------------------------------------------------ checking
 
 # cython-lint runs pycodestyle by its bare name.
@@ -114,8 +120,10 @@ types: $(VENV)/.group-types
 docs: build $(VENV)/.extra-docs
 	$(BIN)/sphinx-build -W --keep-going -n -q -b html docs build/docs
 
-bench: build $(VENV)/.extra-bench
-	$(BIN)/python benchmarks/epoch.py $(BENCH_ARGS)
+# Writes its tables and its picture to docs/; BENCH_ARGS="--data DIR" adds a folder of sets.
+bench: build $(VENV)/.extra-bench $(VENV)/.peers
+	$(BIN)/python benchmarks/epoch.py --quick
+	$(BIN)/python benchmarks/against_peers $(BENCH_ARGS)
 
 # A build beside the release build, put before it on the path. It runs from its own folder,
 # so that no subprocess of a test imports the release kernels from the current one.

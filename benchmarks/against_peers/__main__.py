@@ -1,0 +1,88 @@
+"""Time to accuracy against the peers, on one objective, each method at its best point.
+
+    python benchmarks/against_peers [--data DIR] [--quick] [--only SET ...] ...
+
+DIR is a folder of .npz files (see problems.py); without it, scikit-learn's own small sets.
+
+Every problem's result is kept in build/, so that a run that was stopped goes on (--again
+measures anew), and the page and its picture are written to docs/ after each one.
+"""
+
+import argparse
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, str(CORES))
+
+import peers
+import report
+import timing
+from problems import ALPHAS, OWN, own, problems, task
+
+ROOT = Path(__file__).parents[2]
+
+
+def measure(problem, args):
+    """Return what is known of a problem after all fits: a dict for JSON."""
+    optimum = args.build / "optima" / f"{problem.key}.json"
+    worker = timing.Worker(problem, args.data, optimum)
+    names = [p.name for p in peers.peers_of(task(problem.load(args.data)[1]), args.peers)]
+    fits = {}
+    for name in names:
+        fits[name] = timing.sweep(worker, name, args.budget)
+        print(f"  {name:<32} {report.in_short(fits[name])}", flush=True)
+    pairs = timing.compare(worker, fits, names, args.rivals, args.pairs, 2 * args.budget)
+    worker.stop()
+    return {
+        "problem": str(problem),
+        "optimum": json.loads(optimum.read_text()),
+        "fits": {name: [asdict(fit) for fit in of] for name, of in fits.items()},
+        "pairs": {f"{accuracy:g}": of for accuracy, of in pairs.items()},
+        "budget": args.budget,
+    }
+
+
+def arguments():
+    """Return the command line's."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, help="a folder of .npz files")
+    parser.add_argument("--only", nargs="*", help="data sets, by the names of their files")
+    parser.add_argument("--peers", nargs="*", help="peers, by how their names begin")
+    parser.add_argument("--budget", type=float, default=30.0, help="seconds for one fit")
+    parser.add_argument("--pairs", type=int, default=11, help="interleaved pairs, at most")
+    parser.add_argument("--rivals", type=int, default=2, help="quickest peers to pair with")
+    parser.add_argument("--quick", action="store_true", help="a trial: short fits")
+    parser.add_argument("--again", action="store_true", help="measure what is known, too")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs")
+    args = parser.parse_args()
+    if args.quick:
+        args.budget, args.pairs = min(args.budget, 2.0), min(args.pairs, 5)
+    args.build = ROOT / "build" / "against_peers"
+    if args.data is None:
+        args.data, args.only = own(args.build / "data"), args.only or OWN
+    args.results = args.build / ("quick" if args.quick else "results")
+    return args
+
+
+def main():
+    """Measure every problem that is not known yet, and report."""
+    args = arguments()
+    args.results.mkdir(parents=True, exist_ok=True)
+    versions, results = peers.versions(), []
+    print(report.environment(versions))
+    for problem in problems(args.data, args.only, ALPHAS[:1] if args.quick else ALPHAS):
+        path = args.results / f"{problem.key}.json"
+        print(problem, flush=True)
+        if args.again or not path.exists():
+            path.write_text(json.dumps(measure(problem, args)))
+        results.append(json.loads(path.read_text()))
+        report.write(results, versions, args.out)
+    print(report.summary(results))
+
+
+if __name__ == "__main__":
+    main()
