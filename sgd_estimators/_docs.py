@@ -12,7 +12,8 @@ optimizer : str, Optimizer or subclass of Optimizer, default="auto"
     `learning_rate`, `momentum`, `schedule`, `batch_size`, `preconditioner`, `average`
     and `early_stopping` have their defaults: Newton steps on growing mini-batches, then
     passes preconditioned by the last one's Hessian; least squares of few columns by one
-    pass for the normal equations. Otherwise, and in `partial_fit`, ``SGD(momentum)``.
+    pass for the normal equations; dual ascent and conjugate gradients where a Hessian
+    would be too large. Otherwise, and in `partial_fit`, ``SGD(momentum)``.
 learning_rate : float or "auto", default="auto"
     The rate alpha_0 of the first step, > 0. "auto" comes from the smoothness of f: see
     `Optimizer.auto_rate`.
@@ -33,7 +34,8 @@ preconditioner : "diagonal", "hessian", None or "auto", default="auto"
     the inverse of a mini-batch's Hessian, for columns that are collinear and not too
     many; None is the textbook's plain metric.
 max_iter : int, default=1000
-    Epochs of one call of `fit`.
+    Epochs of one call of `fit`; of the certified solver, passes, or the steps of Newton's
+    method where conjugate gradients compute them in several.
 tol : float, default=1e-6
     The certified accuracy: ``gap_ <= tol (f_0 - f*)`` ends the run, f_0 being f at w = 0
     and the best constant.
@@ -87,8 +89,8 @@ n_iter_, t_ : int
 objective_ : float
     f at the model.
 gap_, certificate_ : float, str
-    ``f - f* <= gap_``, and which bound says so: "least squares", "fenchel" or "none",
-    where ``gap_`` is infinite.
+    ``f - f* <= gap_``, and which bound says so: "least squares", "subset",
+    "fenchel", "value" (no loss is negative) or "none", where ``gap_`` is infinite.
 converged_ : bool
     Whether `tol` is certified.
 stop_reason_ : str
