@@ -4,6 +4,7 @@ from libc.string cimport memset
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from scipy.sparse import issparse
 
 from sgd_estimators._kernels.rows import aligned, span
 
@@ -18,7 +19,8 @@ cdef extern from "simd.h" nogil:
 
 N_BLOCKS = 16  # at most
 BLOCK_BYTES = 1 << 20
-LEAST_BYTES = 1 << 23  # below, threads cost more than they save
+LEAST_BYTES = 1 << 25  # below, threads cost more than they save; of CSR, which is slower,
+LEAST_CSR_BYTES = 1 << 23
 
 cdef enum:
     WINDOW = 4096  # row numbers held at a time in a full evaluation
@@ -222,7 +224,7 @@ cdef class Objective:
     def blocks(self):
         """Return f on blocks of its rows, each with its own scratch; none if f is small."""
         cdef Py_ssize_t n, size = self.n_active * self.rows.row_bytes
-        if size < LEAST_BYTES:
+        if size < (LEAST_CSR_BYTES if issparse(self.rows.X) else LEAST_BYTES):
             return []
         if self._blocks is None:
             # Adding a block's sums up must cost less than summing its rows.
