@@ -85,7 +85,7 @@ def shortcoming(fits, budget):
     said = []
     if np.isfinite(got):
         longest = max(fit["seconds"] for fit in fits if np.isfinite(fit["seconds"]))
-        why = "out of time" if longest > budget else "no better after three more settings"
+        why = "out of time" if longest > budget else "no better with three times more work"
         said.append(
             f"got to {got:.1e}, longest fit {longest:.3g} s"
             + ("" if errors else f", {why}")

@@ -93,8 +93,8 @@ class Judge:
                 return  # the user's own type of numbers does
 
     def _climb(self, peer, ladder, of_type, enough):
-        """Yield fits until one is accurate, too long, fails, or three brought nothing."""
-        best, idle = np.inf, 0
+        """Yield fits until one is accurate, too long, fails, or three cost in vain."""
+        best, longest, idle = np.inf, 0.0, 0
         try:
             self.warm_up(peer, ladder[0])
         except Exception:
@@ -108,8 +108,9 @@ class Judge:
                 yield Fit(peer.name, setting, error=text[:160])
                 return
             yield Fit(peer.name, setting, seconds, excess)
-            idle = 0 if excess < 0.9 * best else idle + 1
-            best = min(best, excess)
+            in_vain = excess >= 0.9 * best and seconds > 1.5 * longest
+            idle = 0 if excess < 0.9 * best else idle + in_vain
+            best, longest = min(best, excess), max(longest, seconds)
             if excess <= ACCURACIES[-1] or seconds > enough or idle == 3:
                 return
 
