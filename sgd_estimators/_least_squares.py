@@ -6,8 +6,9 @@ rotated to its eigenvectors, until a pass resolves each or shows that it is zero
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ Array = NDArray[np.float64]
 RESOLVED = 1e-10  # of the largest root of H: a smaller one has lost its digits
 NULL = 1e-28  # the same, seen rotated: a smaller one is rounding
 ROTATIONS = 3
+PARTS, PART_BYTES = 16, 1 << 20  # of the rows: their number at most, their size at least
 
 
 class Solved(NamedTuple):
@@ -175,26 +177,22 @@ def _central(values: Array) -> Array:
 
 
 def _moments(f: Objective, pilot: Array, origin: Array, T: Array | None) -> Moments:
-    """Return the moments in one pass, a block that stays in the cache at a time."""
-    d, K = f.rows.n_features, f.n_outputs
-    total, second = np.zeros(d + K), np.zeros((d + K, d + K))
-    for part, block in f.rows.blocks(f.indices):
-        C = np.empty((block.shape[0], d + K))
-        block = block.toarray() if issparse(block) else block
-        if T is None:
-            np.subtract(block, pilot, out=C[:, :d])
-        else:
-            np.matmul(block - pilot, T, out=C[:, :d])
-        np.subtract(f.y[part], origin, out=C[:, d:])
-        if f.weight is None:
-            total += C.sum(axis=0)
-            second += C.T @ C
-        else:
-            s = f.weight[part]
-            total += s @ C
-            second += C.T @ (s[:, None] * C)
-    total /= f.total_weight
-    second /= f.total_weight
+    """Return the moments in one pass, a block that stays in the cache at a time.
+
+    Parts of the rows go to threads, and are added up in their order: the bits do not
+    depend on how many threads there are.
+    """
+    d, n = f.rows.n_features, f.n_active
+    parts = int(min(max(8 * n * d // PART_BYTES, 1), PARTS))
+    rows = [f.indices[i * n // parts : (i + 1) * n // parts] for i in range(parts)]
+    second_of = partial(_second, f, pilot, origin, T)
+    if parts == 1 or f.n_jobs == 1:
+        second = sum(map(second_of, rows))
+    else:
+        with ThreadPoolExecutor(min(f.n_jobs, parts)) as pool:
+            second = sum(pool.map(second_of, rows))
+    second = np.asarray(second) / f.total_weight
+    total, second = second[-1, :-1], second[:-1, :-1]
     if f.rows.fit_intercept:
         second -= np.outer(total, total)
     return Moments(
@@ -204,3 +202,19 @@ def _moments(f: Objective, pilot: Array, origin: Array, T: Array | None) -> Mome
         second[:d, d:],
         np.maximum(np.diag(second)[d:], 0.0),
     )
+
+
+def _second(f: Objective, pilot: Array, origin: Array, T: Array | None, rows: Any) -> Array:
+    """Return the sum of s v v' over rows, v = ((x - pilot) T, y - origin, 1)."""
+    d, K = f.rows.n_features, f.n_outputs
+    second = np.zeros((d + K + 1, d + K + 1))
+    for part, block in f.rows.blocks(rows):
+        C = np.ones((block.shape[0], d + K + 1))
+        block = block.toarray() if issparse(block) else block
+        if T is None:
+            np.subtract(block, pilot, out=C[:, :d])
+        else:
+            np.matmul(block - pilot, T, out=C[:, :d])
+        np.subtract(f.y[part], origin, out=C[:, d:-1])
+        second += C.T @ (C if f.weight is None else f.weight[part, None] * C)
+    return second

@@ -28,7 +28,7 @@ Solve = Callable[[Array], Array]
 
 ROWS_A_PARAMETER = 5  # of the first mini-batch
 GROWTH = 4
-FAR = 0.01  # a fall of f by this share has changed the Hessian
+FAR, NEAR = 0.1, 0.01  # a fall of f by these shares has changed the Hessian, somewhat
 PASSES = 8  # multiplications of an entry of X that a Gram matrix may cost
 KEPT = 1 << 22  # bytes of rows that may always be kept
 SHARE = 0.05  # of the bytes of X that may be
@@ -103,18 +103,21 @@ def quasi_newton(F: Call, point: Point, solve: Solve, quadratic: bool) -> Iterat
         yield point
 
 
-def learn(sample: Sample, W: Array, tol: float) -> tuple[Array, Any, Array]:
-    """Return the sample's optimum, to `tol` times f, its P^-1, and the W of P."""
+def learn(sample: Sample, W: Array, tol: float) -> tuple[Array, Any]:
+    """Return the sample's optimum, to `tol` times f, and its P^-1."""
 
     def F(W: Array) -> tuple[float, Array]:
         Z = sample.A @ W.T
         penalised = 0.5 * float(np.sum(sample.f.penalty * W * W))
         return sample.value(Z) + penalised, sample.gradient(W, sample.means(Z))
 
+    def hessian(point: Point) -> Solve:
+        return sample.curvature(sample.means(sample.A @ point.W.T))
+
     quadratic = isinstance(sample.f.loss, Squared)
     point = at(F, W)
     for _ in range(STEPS):
-        solve, origin = sample.curvature(sample.means(sample.A @ point.W.T)), point.W
+        origin, solve = point, hessian(point)
         fallen = 0.0
         for new in islice(quasi_newton(F, point, solve, quadratic), 20):
             fallen, point = point.value - new.value, new
@@ -124,7 +127,9 @@ def learn(sample: Sample, W: Array, tol: float) -> tuple[Array, Any, Array]:
             continue
         if fallen <= tol * abs(point.value):
             break
-    return point.W, solve, origin
+    if not quadratic and origin.value - point.value > NEAR * abs(point.value):
+        solve = hessian(point)
+    return point.W, solve
 
 
 class Samples:

@@ -12,6 +12,7 @@ from scipy.special import entr
 from sklearn.exceptions import ConvergenceWarning
 
 from . import _auto, _least_squares
+from ._blas import one_thread
 from ._certificates import Certificate
 from ._exceptions import warn
 from ._inverses import Whole
@@ -67,9 +68,10 @@ def solve(
     watch : Watch
     """
     passes = Passes(f, tol, max_iter, seed, watch)
-    if isinstance(f.loss, Squared) and f.rows.n_features <= GRAM_COLUMNS:
-        return passes.exact()
-    return passes.outcome(start)
+    with one_thread():
+        if isinstance(f.loss, Squared) and f.rows.n_features <= GRAM_COLUMNS:
+            return passes.exact()
+        return passes.outcome(start)
 
 
 class Passes:
@@ -87,7 +89,7 @@ class Passes:
         self.begun = time.perf_counter()
         self.t = 0
         self.best: tuple[Point, float, str] | None = None
-        self.renewed = math.inf  # how near f* the bound is worth renewing
+        self.retry = math.inf  # how near f* the bound is worth another try
 
     def exact(self) -> Outcome:
         """Return the solution of the normal equations."""
@@ -145,14 +147,14 @@ class Passes:
         W = _auto.start(f) if start is None else f.rows.from_user(*start)
         size = samples.sizes[-1]
         for sample in samples:
-            W, P, origin = learn(sample, W, 0.1 * W.shape[1] / len(sample.A))
+            W, P = learn(sample, W, 0.1 * W.shape[1] / len(sample.A))
+            self._bound_by(sample, P)
             self.t += 1
-        self._bound_by(sample, origin, P)
         point = at(F, W)
         if not point.value <= self.floor:  # the sample was too small to learn from
             point = at(F, _auto.start(f))
             P = sample.curvature(sample.means(sample.A @ point.W.T))
-            self._bound_by(sample, point.W, P)
+            self._bound_by(sample, P)
         if stop := self._judge(point, decrement(point, P)):
             return stop
         while True:
@@ -161,7 +163,6 @@ class Passes:
                 point = new
                 if stop := self._judge(point, decrement(point, P)):
                     return stop
-            self.renewed = math.inf
             if point.value >= before and size >= samples.most:
                 return "no_improvement"
             if size < samples.most:
@@ -169,7 +170,7 @@ class Passes:
             if size < f.n_active:
                 sample = samples.bent(size, point.W)
             P = sample.curvature(sample.means(sample.A @ point.W.T))
-            self._bound_by(sample, point.W, P)
+            self._bound_by(sample, P)
 
     def _run_wide(self, start: tuple[Array, Array] | None) -> str:
         f = self.f
@@ -198,20 +199,16 @@ class Passes:
                 return stop
         return "no_improvement"
 
-    def _bound_by(self, sample: Any, W: Array, P: Any) -> None:
-        if isinstance(P, Whole) or not isinstance(self.f.loss, Softmax):
-            self.subset = SubsetBound(sample, W, P)
+    def _bound_by(self, sample: Any, P: Any) -> None:
+        if isinstance(P, Whole):  # whose matrix costs many passes: the fewest rows do
+            self.subset = self.subset or SubsetBound(sample)
+        elif not isinstance(self.f.loss, Softmax):
+            self.subset = SubsetBound(sample)
 
     def _judge(self, point: Point, near: float) -> str | None:
         """Note the point after a pass, and return why to stop; it is about `near` f*."""
         wanted = self.tol * max(self.floor - point.value, 0) + 1e-14 * self.floor
         gap, name = self._gap(point, near, wanted)
-        if gap > wanted >= 10 * near and self.subset and near <= self.renewed:
-            self.renewed = 0.1 * near
-            sample = self.subset.sample  # what bends there has changed since
-            P = sample.curvature(sample.means(sample.A @ point.W.T))
-            self._bound_by(sample, point.W, P)
-            gap, name = self._gap(point, near, wanted)
         self.best = point, gap, name
         if self._certified(point.value, gap):
             return self._note("certified")
@@ -251,8 +248,9 @@ class Passes:
     def _gap(self, point: Point, near: float, wanted: float) -> tuple[float, str]:
         """Return the best bound that is worth its cost, and its name."""
         gap, name = math.inf, "none"
-        if self.subset is not None:
-            gap = float(self.subset.gap(point.W, point.G).sum())
+        if self.subset is not None and near <= min(self.subset.part * wanted, self.retry):
+            gap = self.subset.gap(point.W, point.G, wanted)
+            self.retry = 0.3 * near
             name = "subset" if math.isfinite(gap) else "none"
         if self._certified(point.value, gap):
             return gap, name

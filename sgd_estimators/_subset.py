@@ -5,79 +5,66 @@ logistic and the softmax loss l of the scores z obey, with rho(u) the range of u
 
     l(z + u) >= l(z) + l'(z) u + u' l''(z) u / (2 + rho(u)),
 
-as l'' falls at most like exp(-rho) (Bach 2010). With M = 1/S sum s l'' x x' + penalty over
-these rows, and rho(V x) <= r ||V||_M for each of them,
+as l'' falls at most like exp(-rho) (Bach 2010). With any numbers rho_i, and
 
-    f(W + V) - f(W) >= G . V + t^2 / (2 + r t),    t = ||V||_M,
+    M = 1/S sum s_i l''(z_i) x_i x_i' / (1 + rho_i / 2) + penalty
 
-whose least value, with a = ||G|| in the norm of M^-1, is -2 a^2 / (1 + sqrt(1 - a r))^2.
+over these rows, f(W + V) - f(W) >= G . V + ||V||_M^2 / 2 wherever rho(V x_i) <= rho_i. Its
+least value is -a^2 / 2, a = ||G|| in the norm of M^-1, and beyond ||V||_M = 2 a it is above
+0, where f, being convex, has no minimum either. So the bound is a^2 / 2 if rho_i is at
+least the range of V x_i in that ball.
 """
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._inverses import Blocks, Whole
 from ._kernels.losses import Squared
 from ._sample import Sample
 
 Array = NDArray[np.float64]
 
-LEFT_OUT = 0.1  # of P: what its rows of largest norm may take with them
+ROOM = 2.0  # rho is more than the last range: M will be less, and the ball larger
+GROWTH = 4  # of the largest range: from a try to the next, beyond which none will do
 
 
 class SubsetBound:
-    """The bound for a loss of which the mini-batch's Hessian is known.
+    """The bound by the rows of a mini-batch.
 
     Parameters
     ----------
     sample : Sample
-    W : ndarray of shape (n_outputs, n_columns)
-        Where `P` is the sample's Hessian.
-    P : Blocks or Whole
     """
 
-    def __init__(self, sample: Sample, W: Array, P: Blocks | Whole) -> None:
-        self.sample, s = sample, sample.s
-        # A row counts `share` in f and `s` in P: M is this much of P at least.
-        ratio = sample.share / s
-        self.part = min(1.0, float(np.min(ratio)))
-        if self.part < np.median(ratio) < 1:
-            s, self.part = np.broadcast_to(sample.share, s.shape), 1.0
-            P = sample.curvature(sample.means(sample.A @ W.T), s)
-        self.P = P
-        self.bends = not isinstance(sample.f.loss, Squared)
-        if self.bends:
-            self.Z = sample.A @ W.T
-            p = sample.means(self.Z)
-            norms = P.norms(sample.A)
-            order = np.argsort(-norms)
-            spent = s * np.sum(p * (1 - p), axis=1) * norms
-            lost = np.cumsum(spent[order])
-            first = int(np.searchsorted(lost, LEFT_OUT))
-            self.kept = order[first:]
-            self.part *= 1 - (lost[first - 1] if first else 0.0)
-            # The range of two scores is at most sqrt(2) times their norm.
-            sides = 1 if W.shape[0] == 1 else 2
-            self.r2 = sides * float(norms[order[first]]) if first < len(order) else np.inf
+    def __init__(self, sample: Sample) -> None:
+        self.sample = sample
+        #: What the rows count in f, of what they count in the mini-batch.
+        self.part = float(np.median(sample.share / sample.s))
 
-    def gap(self, W: Array, G: Array) -> Array:
-        """Return the bound at W, where the gradient of f is G; infinite if it is far."""
-        part, r2 = self.part, 0.0
-        if self.bends:
-            part *= self._left(W)
-            r2 = self.r2 / part if part > 0 else np.inf
-        if not (part > 0 and np.isfinite(r2)):
-            return np.full(len(G), np.inf)
-        a2 = np.sum(G * self.P(G), axis=1) / part
-        if len(G) > 1 and self.bends:
-            a2 = a2.sum(keepdims=True)
-        left = 1 - np.sqrt(a2) * np.sqrt(r2)
-        near = left > 0
-        return np.where(near, 2 * a2 / (1 + np.sqrt(np.where(near, left, 0))) ** 2, np.inf)
+    def gap(self, W: Array, G: Array, wanted: float) -> float:
+        """Return the bound at W, where the gradient of f is G.
 
-    def _left(self, W: Array) -> float:
-        """Return how much of l'' is left at W, on the row that has lost most."""
-        moved = (self.sample.A @ W.T - self.Z)[self.kept]
-        if moved.shape[1] == 1:
-            moved = np.pad(moved, ((0, 0), (0, 1)))
-        return float(np.exp(-np.ptp(moved, axis=1).max(initial=0.0)))
+        It is infinite where it is more than `wanted`, or W too far from the optimum.
+        """
+        sample = self.sample
+        p = sample.means(sample.A @ W.T)
+        share = np.broadcast_to(sample.share, sample.s.shape)
+        bends = not isinstance(sample.f.loss, Squared)
+        reach, most = np.zeros(len(share)), np.inf
+        while True:
+            M: Any = sample.curvature(p, share / (1 + 0.5 * reach))
+            bound = 0.5 * float(np.sum(G * M(G)))
+            if not bends:
+                return bound
+            if not bound <= wanted:
+                return np.inf
+            # The range of two scores or more is at most sqrt(2) times their norm.
+            sides = 1 if len(G) == 1 else 2
+            found = np.sqrt(8 * bound * sides * M.norms(sample.A))
+            if np.all(found <= reach):
+                return bound
+            if found.max() > most:
+                return np.inf
+            most = GROWTH * found.max()
+            reach = np.maximum(reach, ROOM * found)
