@@ -107,9 +107,8 @@ class Sample:
             B = (q[:, :, None] * self.A[part, None, :]).reshape(len(q), -1)
             H -= B.T @ B
         H[np.diag_indices(K * D)] += self.f.penalty.ravel()
-        # Scores of all classes may rise alike: without a penalty nothing holds them.
-        tie = np.tile(np.eye(D), (K, 1)) if not self.f.penalty.all() else None
-        if tie is not None:
-            size = np.diag(H).reshape(K, D).mean(axis=0) / K
-            H += (tie * size) @ tie.T
+        # The scores of all classes may rise alike, but not where the sum of W is 0.
+        tie = np.tile(np.eye(D), (K, 1))
+        size = np.diag(H).reshape(K, D).mean(axis=0) / K
+        H += (tie * size) @ tie.T
         return H

@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from sklearn.datasets import load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
 
@@ -147,6 +148,19 @@ def test_the_gap_is_never_below_the_distance(n, d, seed, spread, classes, C):
         rough = SGDLogistic(C=C, tol=1e-2, random_state=0).fit(X, y)
         fine = SGDLogistic(C=C, tol=1e-9, random_state=0).fit(X, y)
     assert rough.gap_ >= rough.objective_ - fine.objective_ - 1e-9
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_a_warm_start_with_all_scores_too_high_is_certified_truly(fit_intercept):
+    X, y = load_wine(return_X_y=True)
+    model = SGDLogistic(1e3, fit_intercept=fit_intercept, warm_start=True, random_state=0)
+    model.fit(X, y)
+    assert model.converged_
+    best = model.objective_ - model.gap_
+    for size in (1e-4, 1e-2, 1.0):
+        model.coef_ = model.coef_ + size / (1 + X.std(axis=0))  # the same for all classes
+        model.set_params(max_iter=1, tol=0.1).fit(X, y)
+        assert model.gap_ >= model.objective_ - best - 1e-6
 
 
 @pytest.mark.parametrize("Model", [SGDRidge, SGDLogistic])
