@@ -61,12 +61,15 @@ def metric(f: Objective, moments: tuple[Array, Array] | None = None) -> tuple[Ar
     return mean, np.where(varies, scale, 1.0)
 
 
-def batch_size(f: Objective, hessian: bool) -> int:
+def batch_size(f: Objective, hessian: bool, exact: bool = False) -> int:
     """Return the rows a step takes: all of a few, else about 1 in 64, 4 to 512.
 
-    A matrix of the Hessian's size would cost more than fewer rows than columns.
+    A matrix of the Hessian's size would cost more than fewer rows than columns. An exact
+    step is that of a single row.
     """
     n = f.n_active
+    if exact:
+        return 1
     size = n if n <= SMALL else int(np.clip(1 << (n // 64).bit_length() - 1, 4, 512))
     return max(size, min(n, f.rows.n_features)) if hessian else size
 

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ._estimate import check
 from ._exceptions import warn
 from ._kernels.losses import Loss, Softmax
 from ._kernels.objective import Objective
@@ -192,13 +193,13 @@ class LinearSGD(BaseEstimator):
                 watch = Watch(self._callback(f), score)
                 outcome = solve(f, start, float(self.tol), self.max_iter, seed, watch)
                 return self._finish(f, outcome)
+            plan = self._plan(f)
             known = seen(f, self.preconditioner)
             if resume:
                 run = resumed(self, f, known)
             else:
                 run = begun(self, f, known, seed, warm=self.warm_start)
             run.seen, run.digest = known, b""
-            plan = self._plan(f)
             plan.score = score
             outcome = go_on(f, run, plan, self.max_iter)
             first = plan.average if isinstance(plan.average, int | np.integer) else 0
@@ -217,6 +218,11 @@ class LinearSGD(BaseEstimator):
             raise ValueError(
                 'preconditioner="hessian" learns a matrix from rows of the whole data, '
                 "which partial_fit does not have; use fit"
+            )
+        if resolve_optimizer(self, streaming=True)._exact:
+            raise ValueError(
+                f"optimizer={self.optimizer!r} keeps a number for each row of the whole "
+                "data, which partial_fit does not have; use fit"
             )
         if self.early_stopping:
             raise ValueError(
@@ -300,10 +306,11 @@ class LinearSGD(BaseEstimator):
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _plan(self, f: Objective, *, streaming: bool = False, fresh: bool = False) -> Plan:
-        return Plan(
+        plan = Plan(
             optimizer=resolve_optimizer(self, streaming=streaming),
             learning_rate=None if self.learning_rate == "auto" else self.learning_rate,
             schedule=resolve_schedule(self.schedule),
+            batch_size=self.batch_size,
             average=(1 if self.average is True else self.average) or None,
             hessian=self.preconditioner == "hessian",
             shuffle=bool(self.shuffle),
@@ -314,6 +321,8 @@ class LinearSGD(BaseEstimator):
             streaming=streaming,
             fresh=fresh,
         )
+        check(f, plan)
+        return plan
 
     def _callback(self, f: Objective) -> Any:
         callbacks = as_callbacks(self.callbacks)

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _auto
+from ._kernels.dual import Dual
 from ._kernels.epoch import run_epoch
 from ._kernels.objective import Objective
 from ._kernels.order import Order
@@ -31,9 +32,11 @@ class Estimate:
     def __init__(self, f: Objective, run: Run, plan: Plan) -> None:
         self.run, self.plan, self.f = run, plan, f
         self.batches = plan.optimizer.estimate(f)
-        self.corrected = self.batches if isinstance(self.batches, Corrected) else None
-        if self.corrected and run.memory is not None:
-            self.corrected.memory = run.memory
+        self.remembers: Corrected | Dual | None = None
+        if isinstance(self.batches, Corrected | Dual):
+            self.remembers = self.batches
+        if self.remembers and run.memory is not None:
+            self.remembers.memory = run.memory
         self.inside: Preconditioned | None = None
         if plan.hessian:
             if run.roots is None:
@@ -43,13 +46,15 @@ class Estimate:
 
     def begin(self) -> None:
         """Make an epoch ready: the slopes of the rows, and the rate that they allow."""
-        run, corrected = self.run, self.corrected
-        if corrected is None:
+        run, remembers = self.run, self.remembers
+        if remembers is None:
             return
-        period = corrected.period
+        period = remembers.period
         if run.memory is None or (period and run.epoch % period == 0):
-            corrected.refresh(run.W)
-        run.memory = corrected.memory
+            remembers.refresh(run.W)
+        run.memory = remembers.memory
+        if self.plan.optimizer._exact:
+            return
         ours = self.plan.learning_rate is None and self.plan.schedule == "auto"
         if not ours or self.plan.fresh:
             run.safe = 0.0
@@ -62,6 +67,9 @@ class Estimate:
         """Visit the rows once, a step per mini-batch; return the mean of the f_B."""
         run, W = self.run, self.run.W
         assert run.step is not None
+        if isinstance(self.batches, Dual):
+            run.W, loss = self.batches.ascend(W, order)
+            return loss
         if self.inside is not None:
             W = self.inside.inside(W)
         loss = run_epoch(self.batches, run.step, W, order, run.batch_size, rates)
@@ -80,8 +88,9 @@ class Estimate:
         return W if found is inside else self.inside.outside(found.reshape(W.shape))
 
 
-def check_size(f: Objective, plan: Plan) -> None:
-    """Raise ValueError where the matrix that the plan asks for would be too large."""
+def check(f: Objective, plan: Plan) -> None:
+    """Raise ValueError where the plan asks for what cannot be had of f."""
+    plan.optimizer._check_task(f, plan)
     if plan.hessian and not fits(f):
         raise ValueError(
             'preconditioner="hessian" needs a matrix of '

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, check_random_state
 
 from . import _auto
+from ._estimate import check
 from ._kernels.losses import Logistic, Loss, Softmax, Squared
 from ._kernels.objective import Objective
 from ._kernels.rows import as_rows
@@ -169,7 +170,10 @@ def minimize(
     valid = preconditioner in (None, "hessian")
     choice("preconditioner", preconditioner, '"hessian" or None', valid)
     hessian = preconditioner is not None
-    size = _auto.batch_size(f, hessian) if batch_size == "auto" else f.n_active
+    rule = get_optimizer(optimizer)
+    size = f.n_active
+    if batch_size == "auto":
+        size = _auto.batch_size(f, hessian, rule._exact)
     if batch_size not in ("auto", "full"):
         integer("batch_size", batch_size, 1)
         size = min(int(batch_size), f.n_active)
@@ -182,15 +186,17 @@ def minimize(
         choice("W", given.shape, f"of shape {begin.shape}", given.shape == begin.shape)
         begin = given
     plan = Plan(
-        optimizer=get_optimizer(optimizer),
+        optimizer=rule,
         learning_rate=None if learning_rate == "auto" else float(learning_rate),
         schedule=resolve_schedule(schedule),
+        batch_size=batch_size,
         hessian=hessian,
         shuffle=shuffle,
         tol=tol,
         n_iter_no_change=n_iter_no_change,
         callback=callback,
     )
+    check(f, plan)
     seed = int(check_random_state(random_state).randint(2**31 - 1))
     run = Run(begin, (np.asarray(f.rows.mean), np.asarray(f.rows.scale)), seed, size)
     return go_on(f, run, plan, max_iter)

@@ -103,6 +103,12 @@ class Optimizer(BaseEstimator):
         """
         return f
 
+    #: Whether a step is the best one for its row: it has no rate, and cannot diverge.
+    _exact: bool = False
+
+    def _check_task(self, f: Objective, plan: Any) -> None:
+        """Raise ValueError where f, or the plan of a run, is not for this rule."""
+
     #: The part of the sign step (see `auto_rate`) that is a good rate; None for rules
     #: that move along the gradient.
     _sign_share: float | None = None

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from . import _auto
 from ._kernels.objective import Objective
-from ._params import fingerprint
+from ._params import fingerprint, resolve_optimizer
 from ._state import Run
 from ._stream import Seen, seen
 
@@ -101,5 +101,6 @@ def _batch_size(model: Any, f: Objective) -> int:
     """Return the rows of a step."""
     n = f.n_active
     if model.batch_size == "auto":
-        return _auto.batch_size(f, model.preconditioner == "hessian")
+        exact = resolve_optimizer(model, streaming=False)._exact
+        return _auto.batch_size(f, model.preconditioner == "hessian", exact)
     return n if model.batch_size == "full" else min(int(model.batch_size), n)

@@ -11,7 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from . import _auto
 from ._certificates import Certificate
-from ._estimate import Estimate, check_size
+from ._decays import Constant
+from ._estimate import Estimate
 from ._exceptions import DivergenceWarning, warn
 from ._kernels.objective import Objective
 from ._kernels.steps import AveragedStep, Step, as_step
@@ -44,11 +45,13 @@ class Epochs:
     """One call of `go_on`: the loop's body and the rules of stopping."""
 
     def __init__(self, f: Objective, run: Run, plan: Plan) -> None:
-        check_size(f, plan)
         self.f, self.run, self.plan = f, run, plan
         self.certificate = Certificate(f)
-        self.schedule: Any = _auto.Auto() if plan.schedule == "auto" else plan.schedule
-        self.small = _auto.fits_cache(f)
+        self.exact = plan.optimizer._exact
+        self.schedule: Any = plan.schedule
+        if plan.schedule == "auto":
+            self.schedule = Constant() if self.exact else _auto.Auto()
+        self.small = _auto.fits_cache(f) or self.exact  # or its epochs cost more
         self.n_batches = -(-f.n_active // run.batch_size)
         self.evaluated: tuple[int, float, Array, Array, str] | None = None
         self._begin()
@@ -81,7 +84,9 @@ class Epochs:
                 )
             run.step, run.lost = self._new_step(), False
         if math.isnan(run.rate):
-            if self.plan.learning_rate is None:
+            if self.exact:
+                run.rate = 1.0
+            elif self.plan.learning_rate is None:
                 batch = min(run.batch_size, f.n_active)
                 if self.plan.fresh:
                     assert run.constant is not None
@@ -241,7 +246,7 @@ class Epochs:
             record["gap"][-1] = float(self.evaluated[3].sum())
             before = math.inf if run.best is None else run.best[0]
             gap = record["gap"][-1]
-            nearer = self.estimate.corrected and gap < 0.5 * run.nearest
+            nearer = self.estimate.remembers and gap < 0.5 * run.nearest
             if nearer or before - value > plan.tol * max(run.floor - value, 0.0):
                 run.stalled = 0
             run.nearest = gap if nearer else run.nearest
@@ -267,7 +272,7 @@ class Epochs:
 
     def _period(self) -> int:
         """Epochs that one judgement of progress takes."""
-        return 16 if isinstance(self.schedule, _auto.Auto) else 1
+        return 16 if self.exact or isinstance(self.schedule, _auto.Auto) else 1
 
     def _score(self) -> str | None:
         """Note the validation score; stop when it no longer rises."""
@@ -296,6 +301,8 @@ class Epochs:
     def limit(self) -> float:
         """The value of f above which the run diverges."""
         run = self.run
+        if self.exact:  # f may rise while its dual does, too
+            return math.inf
         if self.plan.fresh:
             return max(4 * run.highest, run.begun)
         return 4 * max(run.floor, run.begun)

@@ -37,6 +37,7 @@ class Plan:
     optimizer: Optimizer
     learning_rate: float | None = None  # None: automatic
     schedule: Schedule | Callable[..., Any] | str = "auto"
+    batch_size: int | str = "auto"  # as the user gave it
     average: int | str | None = None  # the epoch to average from, or "tail"
     hessian: bool = False  # precondition by a mini-batch's
     shuffle: bool = True
@@ -58,7 +59,7 @@ class Run:
     seed: int
     batch_size: int
     step: Step | None = None
-    memory: tuple[Array, Array] | None = None  # of the rows' slopes
+    memory: tuple[Array, Array] | None = None  # of the rows' slopes, or duals
     roots: Array | None = None  # of the inverse of a mini-batch's Hessian
     rate: float = math.nan
     first_rate: float = math.nan  # before it was cut

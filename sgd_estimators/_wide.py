@@ -11,9 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-from ._kernels.columns import ascend, sums
-from ._kernels.losses import Logistic, Loss, Softmax, Squared, Variance
+from . import _auto
+from ._kernels.columns import sums
+from ._kernels.dual import Dual
+from ._kernels.losses import Loss, Softmax, Squared, Variance
 from ._kernels.objective import Objective
+from ._kernels.order import Order
 from ._kernels.rows import numbers, span
 from ._newton import Point, at, descend
 from ._scores import level, losses, means
@@ -22,15 +25,11 @@ Array = NDArray[np.float64]
 
 QUICK = 0.5  # of the dual gap: what an epoch of ascent must leave at most
 EPOCHS = 30
-PROXIMAL = 1e-3  # the penalty of the intercept's distance from its last value
 EXACT = 0.1  # the last conjugate gradient's share of the mean one
 
 
 def dual_ascent(f: Objective, wanted: float, seed: int) -> tuple[Array, Array] | None:
     """Return coefficients and intercepts after the epochs that were quick; None if none.
-
-    The intercept has no penalty, so its dual constraint sum s_i a_i = 0 is met by the
-    method of multipliers: b is drawn to its value an epoch before.
 
     Parameters
     ----------
@@ -39,41 +38,19 @@ def dual_ascent(f: Objective, wanted: float, seed: int) -> tuple[Array, Array] |
         The gap that is small enough.
     seed : int
     """
-    X, K = f.rows.X, f.n_outputs
-    if not issparse(X) or isinstance(f.loss, Softmax) or not np.all(f.alpha > 0):
+    if not issparse(f.rows.X) or isinstance(f.loss, Softmax) or not np.all(f.alpha > 0):
         return None
-    rng = np.random.default_rng([seed, 3])
-    rows = numbers(f.indices).copy()
-    scale = f.alpha * f.total_weight
-    offset = max(PROXIMAL * f.total_weight, 10 * f.total_weight / f.n_active)
-    offset = offset if f.rows.fit_intercept else np.inf
-    A, W = np.zeros((f.rows.n_rows, K)), np.zeros((K, f.rows.n_features))
-    b = np.zeros(K)
-    if f.rows.fit_intercept:
-        own = None if f.weight is None else f.take(f.weight)
-        b[:] = f.loss.intercept(f.take(f.y), own)
-    centre, before = b.copy(), np.inf
-    for _ in range(EPOCHS):
-        rng.shuffle(rows)
-        left = ascend(
-            X.data,
-            X.indices,
-            X.indptr,
-            rows,
-            f.y,
-            f.weight,
-            scale,
-            offset,
-            isinstance(f.loss, Logistic),
-            A,
-            W,
-            b,
-        )
-        if left <= 0.1 * wanted * f.total_weight or left > QUICK * before:
+    dual, W = Dual(f), _auto.start(f)
+    order = Order(f.n_active, f.active, 1, 1)
+    dual.refresh(W)
+    before = np.inf
+    for epoch in range(EPOCHS):
+        order.shuffle(seed, epoch, 1)
+        W, _ = dual.ascend(W, order)
+        if dual.left <= 0.1 * wanted * f.total_weight or dual.left > QUICK * before:
             break
-        before = left
-        b, centre = 2 * b - centre, b
-    return W, b
+        before = dual.left
+    return f.rows.to_user(W)
 
 
 class Bend:

@@ -12,6 +12,7 @@ are taken entry by entry.
 
 from typing import Any
 
+from ._dual import SDCA
 from ._kernels import steps
 from ._optimizer import Optimizer, check_eps, check_flag, check_fractions
 from ._variance_reduced import SAGA, SVRG
@@ -19,6 +20,7 @@ from ._variance_reduced import SAGA, SVRG
 __all__ = [
     "OPTIMIZERS",
     "SAGA",
+    "SDCA",
     "SGD",
     "SVRG",
     "AdaDelta",
@@ -387,7 +389,7 @@ class Lion(Optimizer):
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     cls.__name__.lower(): cls
-    for cls in (SGD, AdaGrad, RMSProp, AdaDelta, Adam, NAdam, Lion, SVRG, SAGA)
+    for cls in (SGD, AdaGrad, RMSProp, AdaDelta, Adam, NAdam, Lion, SVRG, SAGA, SDCA)
 }
 
 

@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from sgd_estimators.optimizers import Optimizer
+from sgd_estimators.optimizers import OPTIMIZERS, Optimizer
 from sgd_estimators.schedules import Schedule
+
+RATED = [name for name in OPTIMIZERS if name != "sdca"]  # which steps along gradients
 
 
 class SignDescent(Optimizer):

@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
+from rules import RATED
 from sgd_estimators import (
     DivergenceWarning,
     SGDLinearRegressor,
@@ -15,7 +16,7 @@ from sgd_estimators import (
     minimize,
     objective,
 )
-from sgd_estimators.optimizers import OPTIMIZERS, Optimizer
+from sgd_estimators.optimizers import Optimizer
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(200, 4))
@@ -79,7 +80,7 @@ def test_divergence_of_a_users_own_optimizer_is_told():
     assert np.all(np.isfinite(model.coef_))
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", RATED)
 @pytest.mark.parametrize("scale", [1e-150, 1e-8, 1e8, 1e150])
 def test_the_automatic_rate_survives_any_scale(optimizer, scale):
     model = SGDLinearRegressor(optimizer=optimizer, max_iter=30, random_state=0)

@@ -273,7 +273,7 @@ def test_get_optimizer_takes_a_users_class():
     ],
 )
 def test_get_optimizer_lists_the_names(spec, error):
-    with pytest.raises(error, match=r"one of sgd, adagrad, .*, saga; got"):
+    with pytest.raises(error, match=r"one of sgd, adagrad, .*, saga, sdca; got"):
         get_optimizer(spec)
 
 

@@ -14,8 +14,8 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from newton import least_squares, log_loss_objective, newton, squared_objective
+from rules import RATED
 from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge
-from sgd_estimators.optimizers import OPTIMIZERS
 
 WITHIN_30_EPOCHS = 1e-2  # the same, for any optimizer's default rate and schedule
 
@@ -123,7 +123,7 @@ def test_the_optimum_does_not_depend_on_the_seed(problem, Model, name, seed):
     assert optimum.excess(value) <= model.tol
 
 
-@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
+@pytest.mark.parametrize("optimizer", sorted(RATED))
 @pytest.mark.parametrize(("Model", "name"), PROBLEMS, ids=IDS)
 def test_every_optimizer_comes_near_within_30_epochs(
     problem, Model, name, optimizer, request

@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from newton import least_squares, log_loss_objective, newton, squared_objective
 from oracle import LOSSES, STORAGES, assert_equal, draw
+from rules import RATED
 from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge
 from sgd_estimators._auto import smoothness, start
 from sgd_estimators._estimate import roots
@@ -18,7 +19,6 @@ from sgd_estimators._kernels.epoch import run_epoch
 from sgd_estimators._kernels.order import Order
 from sgd_estimators._kernels.preconditioned import Preconditioned
 from sgd_estimators._kernels.steps import SGDStep
-from sgd_estimators.optimizers import OPTIMIZERS
 
 rng = np.random.default_rng(0)
 
@@ -178,7 +178,7 @@ def test_gradient_descent_ends_certified(name, scaled, storage):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", RATED)
 def test_any_optimizer_takes_it(optimizer):
     X, y = SHIPPED["diabetes"]
     model = SGDRidge(

@@ -9,8 +9,9 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
+from rules import RATED
 from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge
-from sgd_estimators.optimizers import OPTIMIZERS, SGD, SVRG, Adam, Optimizer, RMSProp
+from sgd_estimators.optimizers import SGD, SVRG, Adam, Optimizer, RMSProp
 from sgd_estimators.schedules import (
     Constant,
     Cosine,
@@ -75,7 +76,7 @@ def inverse_root(t):
 
 BASE = {"tol": 0.0, "n_iter_no_change": 1000, "random_state": 0}
 SETTINGS = {
-    **{name: {"optimizer": name} for name in OPTIMIZERS},
+    **{name: {"optimizer": name} for name in RATED},
     "momentum": {"learning_rate": 0.01, "momentum": 0.9},
     "nesterov": {"optimizer": SGD(momentum=0.8, nesterov=True)},
     "amsgrad": {"optimizer": Adam(amsgrad=True)},
@@ -150,7 +151,7 @@ def test_many_short_calls_are_one_long_one(kind):
 PLAIN = {
     "sgd": {"learning_rate": 1e-5},
     "auto": {},
-    **{name: {"optimizer": name} for name in OPTIMIZERS},
+    **{name: {"optimizer": name} for name in RATED},
     "momentum": {"momentum": 0.5, "learning_rate": 1e-5},
     "exponential": {"schedule": Exponential(1e-2)},
     "average": {"average": True},

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from scipy.special import expit, softmax
+from scipy.special import softmax
 from sklearn.exceptions import ConvergenceWarning
 
 from newton import log_loss_objective, newton, squared_objective
 from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge, _solver, _wide
-from sgd_estimators._kernels.columns import ascend, sums
+from sgd_estimators._kernels.columns import sums
 from sgd_estimators._kernels.losses import Logistic, Softmax, Squared
 from sgd_estimators._kernels.objective import Objective
 from sgd_estimators._kernels.rows import as_rows
@@ -49,48 +49,6 @@ def test_sums_of_columns(dtype, weight):
     A = data.toarray().astype(float)[rows]
     np.testing.assert_allclose(first, s[rows] @ A)
     np.testing.assert_allclose(second, s[rows] @ (A * A))
-
-
-def dual(loss, y, A, W, b, centre, scale, offset, s):
-    """Return the dual of sum_i s_i l_i + scale/2 ||w||^2 + offset/2 (b - centre)^2."""
-    if isinstance(loss, Squared):
-        conjugate = A * y - A * A / 2
-    else:
-        t = np.where(y > 0, A, -A)
-        conjugate = -(t * np.log(t) + (1 - t) * np.log1p(-t))
-    v, c = scale * W, offset * (b - centre)
-    return s @ conjugate - v @ v / (2 * scale) - c * c / (2 * offset) - centre * c
-
-
-@pytest.mark.parametrize("loss", [Squared(), Logistic()], ids=["squared", "logistic"])
-@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weighted"])
-def test_each_row_of_dual_ascent_rises_to_the_maximum(loss, weight):
-    y = LATENT if isinstance(loss, Squared) else (LATENT > 0).astype(float)
-    s = np.ones(N) if weight is None else weight
-    A, W, b, centre = np.zeros((N, 1)), np.zeros((1, D)), np.array([0.3]), 0.3
-    scale, offset = np.array([2.0]), 5.0
-    args = (X.data, X.indices, X.indptr)
-    logistic = isinstance(loss, Logistic)
-    for i in rng.permutation(N):
-        row = np.array([i])
-        ascend(*args, row, y[:, None], weight, scale, offset, logistic, A, W, b)
-        z = X[[i]] @ W[0] + b
-        slope = (expit(z) if logistic else z) - y[i]  # a = -l'(z) at the row's maximum
-        assert A[i, 0] == pytest.approx(-slope[0], abs=1e-5)
-    np.testing.assert_allclose(W[0], X.T @ (s * A[:, 0]) / scale)
-    np.testing.assert_allclose(b - centre, s @ A / offset)
-    before = dual(loss, y, A[:, 0], W[0], b[0], centre, 2.0, offset, s)
-    left = ascend(*args, np.arange(N), y[:, None], weight, scale, offset, logistic, A, W, b)
-    after = dual(loss, y, A[:, 0], W[0], b[0], centre, 2.0, offset, s)
-    z = X @ W[0] + b
-    value = squared(z, y) if not logistic else np.logaddexp(0, z) - y * z
-    primal = s @ value + W[0] @ W[0] + offset / 2 * (b[0] - centre) ** 2
-    assert before < after <= primal
-    assert left > 0
-
-
-def squared(z, y):
-    return 0.5 * (z - y) ** 2
 
 
 @pytest.mark.parametrize("dense", [False, True])

@@ -14,17 +14,3 @@ def sums(
     first: Array,
     second: Array,
 ) -> None: ...
-def ascend(
-    x: NDArray[Any],
-    indices: NDArray[Any],
-    indptr: NDArray[Any],
-    rows: NDArray[np.intp],
-    y: Array,
-    weight: Array | None,
-    scale: Array,
-    offset: float,
-    logistic: bool,
-    A: Array,
-    W: Array,
-    b: Array,
-) -> float: ...

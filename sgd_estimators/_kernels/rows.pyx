@@ -48,6 +48,7 @@ ctypedef fused index:
 cdef enum:
     PACKED_BYTES = 256   # a row this short costs less when it is copied first
     CHUNK_BYTES = 8192   # of rows that are multiplied and then added while in the cache
+    ROWS_AHEAD = 4
     AHEAD_BYTES = 16384  # asked for early enough to hide the memory's latency
 
 BLOCK_BYTES = 1 << 20  # of float64 that a pass made with NumPy holds at a time
@@ -162,6 +163,14 @@ cdef class Rows:
             if not isinstance(part, range) and (np.diff(part) == 1).all():
                 part = range(part[0], part[len(part) - 1] + 1)  # neighbours: a view
             yield span(part), self.X[span(part)]
+
+    def largest_norm(self, rows, weight):
+        """Return the largest weight * ||row||^2 in the metric, the intercept left out."""
+        share = 1 / self.scale**2
+        return max(
+            (norms if weight is None else norms * weight[part]).max()
+            for part, norms in self.norms(rows, share)
+        )
 
     def block_rows(self):
         """Return how many rows a block has."""
@@ -305,16 +314,11 @@ cdef class DenseRows(Rows):
         first /= total
         return pilot + first, np.maximum(second / total - first * first, 0.0)
 
-    def largest_norm(self, rows, weight):
-        """Return the largest weight * ||row||^2 in the metric, the intercept left out."""
-        largest = 0.0
+    def norms(self, rows, share):
+        """Yield (part of rows, sum_j share_j (x_ij - mean_j)^2) a block after the other."""
         for part, block in self.blocks(rows):
-            block = (block - self.mean) / self.scale
-            norms = np.einsum("ij,ij->i", block, block)
-            if weight is not None:
-                norms *= weight[part]
-            largest = max(largest, norms.max())
-        return largest
+            block = block - self.mean
+            yield part, np.einsum("ij,ij,j->i", block, block, share)
 
     def gram(self, rows, weight):
         """Return sum_i s_i x_i x_i' in the metric, the intercept's column included."""
@@ -352,6 +356,25 @@ cdef class CsrRows(Rows):
         self.row_bytes = entry_bytes * X.nnz // max(1, X.shape[0])
         self.chunk = 64
 
+    cdef void load(self, const Py_ssize_t* batch, Py_ssize_t n) noexcept nogil:
+        self.batch, self.n = batch, n
+        if n > 1:
+            return
+        # Rows visited singly: memory works on a later one while this one is in use.
+        cdef Py_ssize_t begin, end, i = batch[ROWS_AHEAD]
+        if self.is_long:
+            begin, end = self.indptr64[i], self.indptr64[i + 1]
+            ASK(<const char*>(&self.indices64[0] + begin),
+                <const char*>(&self.indices64[0] + end))
+        else:
+            begin, end = self.indptr32[i], self.indptr32[i + 1]
+            ASK(<const char*>(&self.indices32[0] + begin),
+                <const char*>(&self.indices32[0] + end))
+        if self.is_double:
+            ASK(<const char*>(&self.x64[0] + begin), <const char*>(&self.x64[0] + end))
+        else:
+            ASK(<const char*>(&self.x32[0] + begin), <const char*>(&self.x32[0] + end))
+
     cdef void dot(self, const double* V, Py_ssize_t K, double* Z) noexcept nogil:
         if self.is_long:
             if self.is_double:
@@ -374,24 +397,21 @@ cdef class CsrRows(Rows):
         else:
             csr_add(&self.x32[0], &self.indices32[0], &self.indptr32[0], self, Z, K, A)
 
-    def squares(self, rows, weight):
-        """Yield (weights, squares of the entries) of a block of rows after the other."""
-        for part, block in self.blocks(rows):
-            s = np.ones(block.shape[0]) if weight is None else weight[part]
-            yield s, block.astype(np.float64).power(2)
-
     def moments(self, rows, weight):
         """Return 0 and the weighted mean square of every column (sparse: no centring)."""
         second, total = np.zeros(self.n_features), 0.0
-        for s, square in self.squares(rows, weight):
-            second += square.T @ s
+        for part, block in self.blocks(rows):
+            s = np.ones(block.shape[0]) if weight is None else weight[part]
+            second += block.astype(np.float64).power(2).T @ s
             total += s.sum()
         return np.zeros(self.n_features), second / total
 
-    def largest_norm(self, rows, weight):
-        """Return the largest weight * ||row||^2 in the metric, the intercept left out."""
-        share = 1 / self.scale**2
-        return max((s * (square @ share)).max() for s, square in self.squares(rows, weight))
+    def norms(self, rows, share):
+        """Yield (part of rows, sum_j share_j (x_ij - mean_j)^2) a block after the other."""
+        pull = share * self.mean
+        for part, block in self.blocks(rows):
+            square = block.astype(np.float64).power(2)
+            yield part, square @ share - 2 * (block @ pull) + self.mean @ pull
 
     def gram(self, rows, weight):
         """Return sum_i s_i x_i x_i' in the metric, the intercept's column included."""
