@@ -2,19 +2,25 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from . import _auto
 from ._kernels.dual import Dual
 from ._kernels.epoch import run_epoch
+from ._kernels.lazy import run_lazy_epoch
 from ._kernels.objective import Objective
 from ._kernels.order import Order
 from ._kernels.preconditioned import Preconditioned
+from ._kernels.steps import SGDStep, Step
 from ._kernels.variance import Corrected
 from ._newton import Samples, learn
 from ._solver import fits
 from ._state import Plan, Run
 
 Array = NDArray[np.float64]
+
+
+LATE = 20  # columns that a step on all of them moves while it moves one by itself
 
 
 class Estimate:
@@ -70,6 +76,9 @@ class Estimate:
         if isinstance(self.batches, Dual):
             run.W, loss = self.batches.ascend(W, order)
             return loss
+        size = run.batch_size
+        if may_be_lazy(self.batches, run.step, rates, size):
+            return run_lazy_epoch(self.batches, W, order, size, len(rates), rates[0])
         if self.inside is not None:
             W = self.inside.inside(W)
         loss = run_epoch(self.batches, run.step, W, order, run.batch_size, rates)
@@ -86,6 +95,21 @@ class Estimate:
         inside = self.inside.inside(W).reshape(-1)
         found = np.asarray(step.solution(inside))
         return W if found is inside else self.inside.outside(found.reshape(W.shape))
+
+
+def may_be_lazy(f: Objective, step: Step, rates: Array, size: int) -> bool:
+    """Return whether an epoch of these steps is cheaper by `run_lazy_epoch`, and its own.
+
+    Powers of 1 - rate lambda are steps of one rate; of a tiny lambda they are rounding.
+    """
+    rows, rate = f.rows, float(rates[0])
+    entries = size * rows.X.nnz / rows.n_rows if issparse(rows.X) else np.inf
+    if LATE * entries > rows.n_features or np.ptp(rates) > 0 or not rate > 0:
+        return False
+    plain = type(f) in (Objective, Corrected) and type(step) is SGDStep and step.beta == 0
+    pull = rate * f.penalty[:, : rows.n_features]
+    known = np.all((pull == 0) | ((pull > 1e-100) & (pull < 1)))
+    return bool(plain and known and not rows.mean.any())
 
 
 def check(f: Objective, plan: Plan) -> None:

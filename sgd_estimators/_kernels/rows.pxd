@@ -19,6 +19,8 @@ cdef class Rows:
     cdef void load(self, const Py_ssize_t* batch, Py_ssize_t n) noexcept nogil
     cdef void dot(self, const double* V, Py_ssize_t K, double* Z) noexcept nogil
     cdef void add_outer(self, const double* Z, Py_ssize_t K, double* A) noexcept nogil
+    cdef Py_ssize_t columns(self, const Py_ssize_t* batch, Py_ssize_t n, Py_ssize_t t,
+                            Py_ssize_t* mark, Py_ssize_t* found) noexcept nogil
     cdef void dot_one(self, const Py_ssize_t* row, const double* W, Py_ssize_t K,
                       double* Z) noexcept nogil
     cdef double pull_one(self, const Py_ssize_t* row, const double* W,

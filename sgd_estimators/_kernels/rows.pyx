@@ -122,6 +122,11 @@ cdef class Rows:
     cdef void add_outer(self, const double* Z, Py_ssize_t K, double* A) noexcept nogil:
         pass
 
+    cdef Py_ssize_t columns(self, const Py_ssize_t* batch, Py_ssize_t n, Py_ssize_t t,
+                            Py_ssize_t* mark, Py_ssize_t* found) noexcept nogil:
+        """Find the columns of rows stored by their non-zeros, mark them t, count them."""
+        return 0
+
     cdef void dot_one(self, const Py_ssize_t* row, const double* W, Py_ssize_t K,
                       double* Z) noexcept nogil:
         pass
@@ -397,6 +402,13 @@ cdef class CsrRows(Rows):
         else:
             csr_add(&self.x32[0], &self.indices32[0], &self.indptr32[0], self, Z, K, A)
 
+    cdef Py_ssize_t columns(self, const Py_ssize_t* batch, Py_ssize_t n, Py_ssize_t t,
+                            Py_ssize_t* mark, Py_ssize_t* found) noexcept nogil:
+        if self.is_long:
+            return csr_columns(&self.indices64[0], &self.indptr64[0], batch, n, t, mark,
+                               found)
+        return csr_columns(&self.indices32[0], &self.indptr32[0], batch, n, t, mark, found)
+
     def moments(self, rows, weight):
         """Return 0 and the weighted mean square of every column (sparse: no centring)."""
         second, total = np.zeros(self.n_features), 0.0
@@ -460,6 +472,20 @@ cdef void csr_add(const real* x, const index* indices, const index* indptr, Rows
             a[rows.n_features] += r
             for p in range(begin, end):
                 a[indices[p]] += r * x[p]
+
+
+cdef Py_ssize_t csr_columns(const index* indices, const index* indptr,
+                            const Py_ssize_t* batch, Py_ssize_t n, Py_ssize_t t,
+                            Py_ssize_t* mark, Py_ssize_t* found) noexcept nogil:
+    cdef Py_ssize_t i, count = 0
+    cdef index p
+    for i in range(n):
+        for p in range(indptr[batch[i]], indptr[batch[i] + 1]):
+            if mark[indices[p]] != t:
+                mark[indices[p]] = t
+                found[count] = indices[p]
+                count += 1
+    return count
 
 
 def as_rows(X, fit_intercept):

@@ -11,6 +11,7 @@ class Step:
     def solution(self, x: Vector) -> Vector: ...
 
 class SGDStep(Step):
+    beta: float
     def __init__(
         self, n_params: int, momentum: float = 0.0, nesterov: bool = False
     ) -> None: ...

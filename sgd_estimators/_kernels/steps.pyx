@@ -85,7 +85,7 @@ cdef class SGDStep(Step):
     is no v.
     """
 
-    cdef double beta
+    cdef readonly double beta
     cdef bint nesterov
 
     def __init__(self, n_params, double momentum=0.0, bint nesterov=False):

@@ -26,11 +26,6 @@ cdef class Corrected(Objective):
         Epochs after which a run is to refresh the slopes; 0: never.
     """
 
-    cdef bint renews, filling
-    cdef readonly Py_ssize_t period
-    cdef double[:, ::1] _slopes
-    cdef double[::1] _mean
-
     def __init__(self, Objective f, bint renews, Py_ssize_t period):
         super().__init__(f.rows, f.loss, f.y, f.alpha, f.weight, f.active)
         self.renews, self.filling, self.period = renews, False, period
