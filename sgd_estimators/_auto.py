@@ -25,6 +25,8 @@ SMALL = 64  # rows up to which a step takes all of them
 CACHE_BYTES = 1 << 21  # data up to this size is shuffled plainly
 N_SEGMENTS = 32
 LONGEST_RUN = 256
+SAMPLED = 2048  # rows whose gradients show how alike neighbours are
+PASSES = 4  # over X that they may cost
 STREAM = 10  # updates on fresh rows after which the rate falls
 WIDE_ROW = 1 << 16  # bytes: from here on, a row visited singly costs no more
 
@@ -204,9 +206,12 @@ def run_length(f: Objective, W: Array, longest: int, seed: int) -> int:
 
     Runs of R rows inflate the variance of the mean gradient by their design effect
     D(R) = R Var(run means) / Var(single rows), taken within the segments. The answer
-    is the largest power of two up to `longest` with D(R) <= 1.2.
+    is the largest power of two up to `longest` with D(R) <= 1.2, or 1 where gradients of
+    sampled rows would take longer than single rows do, as for words.
     """
     if fits_cache(f) or f.rows.row_bytes >= WIDE_ROW:
+        return 1
+    if 8 * f.n_params * SAMPLED > PASSES * f.rows.row_bytes * f.n_active:
         return 1
     rng = np.random.default_rng([seed, 1])
     rows = f.indices
@@ -230,7 +235,7 @@ def run_length(f: Objective, W: Array, longest: int, seed: int) -> int:
             total += variance(places, length)
         return total / N_SEGMENTS
 
-    noise = variance(rng.choice(len(rows), 2048), 1)
+    noise = variance(rng.choice(len(rows), SAMPLED), 1)
     length = min(longest, 1 << max(0, (len(rows) // (4 * N_SEGMENTS)).bit_length() - 1))
     while length > 1 and length * spread(length, 8) > 1.2 * noise:
         length //= 2

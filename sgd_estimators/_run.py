@@ -105,7 +105,8 @@ class Epochs:
         if isinstance(self.schedule, Schedule) and self.plan.schedule != "auto":
             penalty = float(f.alpha.max(initial=0.0))
             self.schedule = self.schedule.bind(run.first_rate, penalty)
-        self.order = _auto.order(f, self.plan.shuffle, run.run_length)
+        length = 1 if self.exact else run.run_length  # their noise matters to gradients
+        self.order = _auto.order(f, self.plan.shuffle, length)
 
     def _new_step(self) -> Step:
         step = as_step(self.plan.optimizer.start(self.f.n_params))
@@ -172,7 +173,7 @@ class Epochs:
     def _order_for_epoch(self) -> None:
         """Shorten the runs of neighbours, now and then, to what the noise at W allows."""
         run = self.run
-        if run.epoch & (run.epoch - 1) == 0 and run.run_length > 1:
+        if run.epoch & (run.epoch - 1) == 0 and run.run_length > 1 and not self.exact:
             if not np.isfinite(run.W).all():
                 return
             length = _auto.run_length(self.f, run.W, run.run_length, run.seed + run.epoch)

@@ -5,8 +5,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from scipy import stats
+from scipy import sparse, stats
 
+from sgd_estimators import objective
+from sgd_estimators._auto import run_length
 from sgd_estimators._kernels.order import Order
 
 each_split = pytest.mark.parametrize("n_segments", [1, 32])
@@ -146,3 +148,16 @@ def test_plain_shuffle_draws_pairs_uniformly():
         first, second = order.take(2)
         seen.append(4 * first + second - (second > first))
     assert p_value(seen, 20) > 1e-3
+
+
+def test_runs_are_as_long_as_the_noise_allows_and_not_sought_at_any_price():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20_000, 30))
+    noise = rng.normal(size=20_000)
+    W = np.zeros((1, 31))
+    assert run_length(objective(X, noise), W, 256, 0) >= 64
+    alike = np.repeat(X[::200], 200, axis=0), np.repeat(noise[::200], 200)
+    assert run_length(objective(*alike), W, 256, 0) <= 4
+    wide = sparse.random_array((20_000, 50_000), density=4e-4, rng=rng, format="csr")
+    # Gradients there would cost hundreds of passes.
+    assert run_length(objective(wide, noise), np.zeros((1, 50_001)), 256, 0) == 1
