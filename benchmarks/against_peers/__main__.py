@@ -24,6 +24,7 @@ import timing
 from problems import ALPHAS, OWN, own, problems, task
 
 ROOT = Path(__file__).parents[2]
+LEAST_BUDGET = 1.0  # seconds for a fit of a peer, however quick ours is
 
 
 def measure(problem, args):
@@ -31,18 +32,20 @@ def measure(problem, args):
     optimum = args.build / "optima" / f"{problem.key}.json"
     worker = timing.Worker(problem, args.data, optimum)
     names = [p.name for p in peers.peers_of(task(problem.load(args.data)[1]), args.peers)]
-    fits = {}
+    fits, budget = {}, args.budget
     for name in names:
-        fits[name] = timing.sweep(worker, name, args.budget)
+        fits[name] = timing.sweep(worker, name, budget)
+        if name == names[0] and (ours := timing.best(fits[name], timing.ACCURACIES[-1])):
+            budget = min(budget, max(LEAST_BUDGET, args.times * ours.seconds))
         print(f"  {name:<32} {report.in_short(fits[name])}", flush=True)
-    pairs = timing.compare(worker, fits, names, args.rivals, args.pairs, 2 * args.budget)
+    pairs = timing.compare(worker, fits, names, args.rivals, args.pairs, 2 * budget)
     worker.stop()
     return {
         "problem": str(problem),
         "optimum": json.loads(optimum.read_text()),
         "fits": {name: [asdict(fit) for fit in of] for name, of in fits.items()},
         "pairs": {f"{accuracy:g}": of for accuracy, of in pairs.items()},
-        "budget": args.budget,
+        "budget": budget,
     }
 
 
@@ -53,6 +56,7 @@ def arguments():
     parser.add_argument("--only", nargs="*", help="data sets, by the names of their files")
     parser.add_argument("--peers", nargs="*", help="peers, by how their names begin")
     parser.add_argument("--budget", type=float, default=30.0, help="seconds for one fit")
+    parser.add_argument("--times", type=float, default=20.0, help="at most so often ours")
     parser.add_argument("--pairs", type=int, default=11, help="interleaved pairs, at most")
     parser.add_argument("--rivals", type=int, default=2, help="quickest peers to pair with")
     parser.add_argument("--quick", action="store_true", help="a trial: short fits")

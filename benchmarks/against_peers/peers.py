@@ -63,14 +63,14 @@ def tolerances(**grid):
 # ---------------------------------------------------------------- how they are made
 
 
-def our_ridge(alpha, n, tol):
+def our_ridge(alpha, n, **setting):
     """Return our SGDRidge, all else at its defaults."""
-    return SGDRidge(alpha=alpha, tol=tol, random_state=0)
+    return SGDRidge(alpha=alpha, random_state=0, **setting)
 
 
-def our_logistic(alpha, n, tol):
+def our_logistic(alpha, n, **setting):
     """Return our SGDLogistic, all else at its defaults."""
-    return SGDLogistic(C=1 / alpha, tol=tol, random_state=0)
+    return SGDLogistic(C=1 / alpha, random_state=0, **setting)
 
 
 def ridge(alpha, n, solver, max_iter=None):
@@ -181,8 +181,17 @@ RATES = [1e-3, 1e-2, 1e-1, 1.0]
 TORCH = {"batch_size": [256], "rate": RATES}
 
 PEERS = [
-    Peer(OURS, OURS, ("ridge",), our_ridge, tolerances()),
-    Peer(OURS, OURS, ("logistic", "softmax"), our_logistic, tolerances()),
+    *(
+        Peer(name, OURS, tasks, make, ladders)
+        for name, ladders in (
+            (OURS, tolerances() + iterations(tol=[1e-14])),
+            (f"{OURS}, certified", tolerances()),
+        )
+        for tasks, make in (
+            (("ridge",), our_ridge),
+            (("logistic", "softmax"), our_logistic),
+        )
+    ),
     *(
         Peer(f"Ridge({solver})", "sklearn", ("ridge",), ridge, [[{"solver": solver}]])
         for solver in ("cholesky", "svd")
@@ -256,9 +265,12 @@ PEERS = [
             "vowpalwabbit",
             ("ridge", "logistic"),
             vw,
-            iterations(mode=[mode], **grid),
+            ladders(("max_iter", counts), mode=[mode], **grid),
         )
-        for mode, grid in (("sgd", {"rate": [0.05, 0.5, 5.0]}), ("bfgs", {}))
+        for mode, counts, grid in (
+            ("sgd", ITERATIONS, {"rate": [0.05, 0.5, 5.0]}),
+            ("bfgs", ITERATIONS[1:], {}),  # takes two at least
+        )
     ),
     *(
         Peer(f"torch({method})", "torch", EVERY, torch, iterations(method=[method], **grid))
@@ -273,7 +285,7 @@ def peers_of(task, names=None):
         peer
         for peer in PEERS
         if task in peer.tasks
-        and (peer.name == OURS or not names or peer.name.startswith(tuple(names)))
+        and (peer.package == OURS or not names or peer.name.startswith(tuple(names)))
     ]
 
 

@@ -210,7 +210,7 @@ def compare(worker, fits, names, rivals, count, seconds):
     done, found = {}, {}
     for accuracy in ACCURACIES:
         ours = best(fits[OURS], accuracy)
-        others = [best(fits[name], accuracy) for name in names if name != OURS]
+        others = [best(fits[name], accuracy) for name in names if not name.startswith(OURS)]
         others = sorted(filter(None, others), key=lambda fit: fit.seconds)[:rivals]
         found[accuracy] = []
         for rival in others if ours else []:

@@ -19,7 +19,7 @@ cdef extern from "simd.h" nogil:
 
 N_BLOCKS = 16  # at most
 BLOCK_BYTES = 1 << 20
-LEAST_BYTES = 1 << 25  # below, threads cost more than they save; of CSR, which is slower,
+LEAST_BYTES = 1 << 24  # below, threads cost more than they save; of CSR, which is slower,
 LEAST_CSR_BYTES = 1 << 23
 
 cdef enum:
