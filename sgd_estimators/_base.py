@@ -7,7 +7,6 @@ from typing import Any, Self
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -31,12 +30,13 @@ from ._run import go_on
 from ._solver import Watch, solve
 from ._state import Outcome, Plan, Record
 from ._stream import Seen, digest, seen
+from ._twin import Twin
 from ._validation import Validation, given, hold_out
 
 Array = NDArray[np.float64]
 
 
-class LinearSGD(BaseEstimator):
+class LinearSGD(Twin):
     """Base of the estimators; see `SGDLinearRegressor` for the parameters."""
 
     coef_: Array

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
@@ -172,6 +173,11 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
             penalty = 1 / (np.float64(self.C) * total_weight)
         choice("C", self.C, "so large that 1 / (C S) is a number", bool(penalty < 1e300))
         return np.full(n_outputs, penalty)
+
+    def _twin(self) -> Any:
+        return LogisticRegression(
+            C=self.C, class_weight=self.class_weight, fit_intercept=self.fit_intercept
+        )
 
     def partial_fit(
         self,

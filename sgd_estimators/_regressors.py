@@ -5,6 +5,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import MultiOutputMixin, RegressorMixin
+from sklearn.linear_model import LinearRegression, Ridge
 
 from ._base import LinearSGD
 from ._docs import shared
@@ -100,6 +101,9 @@ class SGDLinearRegressor(Regressor):
     def _penalty(self, total_weight: float, n_outputs: int) -> Array:
         return np.zeros(n_outputs)
 
+    def _twin(self) -> Any:
+        return LinearRegression(fit_intercept=self.fit_intercept)
+
 
 @shared
 class SGDRidge(Regressor):
@@ -192,3 +196,7 @@ class SGDRidge(Regressor):
                 f"{len(alpha)} of them"
             )
         return np.broadcast_to(alpha, n_outputs) / total_weight
+
+    def _twin(self) -> Any:
+        alpha = self.alpha if np.isscalar(self.alpha) else np.asarray(self.alpha, float)
+        return Ridge(alpha, fit_intercept=self.fit_intercept)

@@ -23,6 +23,7 @@ Series: TypeAlias = "array[float]"
 
 NOT_PICKLED = (TypeError, AttributeError, pickle.PicklingError)
 FIELDS = ("loss", "rate", "seconds", "objective", "gap", "score")
+SERIES = ("losses", "factors", "scores")
 
 
 def series() -> Series:
@@ -191,13 +192,23 @@ class Run:
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        """Drop a step that cannot be copied (a closure's): going on says so."""
+        """Return what skops can look at before it loads: arrays in the place of series.
+
+        A step that cannot be copied (a closure's) is dropped: going on says so.
+        """
         state = self.__dict__.copy()
         try:
             pickle.dumps(self.step)
         except NOT_PICKLED:
             state["step"], state["lost"] = None, True
-        return state
+        state["history"] = {name: np.array(v) for name, v in self.history.items()}
+        return state | {name: np.array(state[name]) for name in SERIES}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make the series quick to copy again."""
+        self.__dict__.update(state)
+        self.history = {name: array("d", v) for name, v in state["history"].items()}
+        self.__dict__.update({name: array("d", state[name]) for name in SERIES})
 
 
 @dataclass

@@ -12,6 +12,8 @@ branches and read nothing but locals, so that the compiler vectorises them.
 
 from libc.math cimport pow, sqrt
 
+import copyreg
+
 import numpy as np
 
 from sgd_estimators._kernels.rows import aligned
@@ -20,10 +22,6 @@ cdef extern from "simd.h" nogil:
     void descend(double*, const double*, Py_ssize_t, double)
     void roll(double*, const double*, Py_ssize_t, double, double, double*)
     void roll_ahead(double*, const double*, Py_ssize_t, double, double, double*)
-
-
-def _rebuild(cls, args, kwargs):
-    return cls(*args, **kwargs)
 
 
 cdef class Step:
@@ -70,12 +68,16 @@ cdef class Step:
         return x
 
     def __reduce__(self):
+        return copyreg.__newobj__, (type(self),), self.__getstate__()
+
+    def __getstate__(self):
         memory = None if self.memory is None else np.asarray(self.memory)
-        return _rebuild, (type(self), self._args, self._kwargs), (self.t, memory)
+        return self._args, self._kwargs, self.t, memory
 
     def __setstate__(self, state):
-        self.t, memory = state
-        self.memory = None if memory is None else np.array(memory)
+        self._args, self._kwargs, t, memory = state
+        self.__init__(*self._args, **self._kwargs)
+        self.t, self.memory = t, None if memory is None else np.array(memory)
 
 
 cdef class SGDStep(Step):
