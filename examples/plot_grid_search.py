@@ -11,6 +11,7 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import GridSearchCV
 
 from sgd_estimators import SGDLogistic
+from sgd_estimators.display import SearchDisplay
 
 PICTURE = Path(__file__).with_name("plot_grid_search.png")
 RATES = [0.001, 0.01, 0.1, 1.0]
@@ -25,14 +26,10 @@ def main():
     search = GridSearchCV(model, grid, scoring="neg_log_loss", cv=5).fit(X, y)
     print(f"best: {search.best_params_}, log-loss {-search.best_score_:.4f}")
 
-    scores = -search.cv_results_["mean_test_score"].reshape(len(RATES), len(MOMENTA))
     figure = Figure(figsize=(5, 4.5), layout="constrained")
-    axes = figure.subplots()
-    image = axes.imshow(scores, cmap="viridis_r")
-    axes.set_xticks(range(len(MOMENTA)), MOMENTA)
-    axes.set_yticks(range(len(RATES)), RATES)
-    axes.set(xlabel="momentum", ylabel="learning_rate", title="Log-loss, 5 folds")
-    figure.colorbar(image)
+    SearchDisplay.from_search(
+        search, negate_score=True, score_name="log-loss, 5 folds", ax=figure.subplots()
+    )
     figure.savefig(PICTURE, dpi=150)
 
 

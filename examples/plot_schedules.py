@@ -5,6 +5,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from sgd_estimators import schedules
+from sgd_estimators.display import ScheduleDisplay
 
 PICTURE = Path(__file__).with_name("plot_schedules.png")
 SHOWN = [
@@ -29,12 +30,14 @@ def main():
     figure = Figure(figsize=(12, 9), layout="constrained")
     all_axes = figure.subplots(4, 4).flat
     for axes, schedule in zip(all_axes, SHOWN, strict=False):
-        schedule.plot(n=1000, ax=axes)
+        ScheduleDisplay.from_schedule(schedule, ax=axes)
         axes.set(title=type(schedule).__name__, ylim=(0, 1.05))
 
     axes = all_axes[len(SHOWN)]
     losses = [max(1.0, 3 - 0.2 * epoch) for epoch in range(40)]
-    schedules.Plateau(patience=5).plot(n=40, ax=axes, history={"loss": losses})
+    ScheduleDisplay.from_schedule(
+        schedules.Plateau(patience=5), n=40, history={"loss": losses}, ax=axes
+    )
     axes.set(title="Plateau, the loss stalls at 10", ylim=(0, 1.05))
     for axes in all_axes[len(SHOWN) + 1 :]:
         axes.set_axis_off()

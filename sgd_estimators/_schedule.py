@@ -1,4 +1,4 @@
-"""What every schedule has in common: the call, its checks, the binding, the plot."""
+"""What every schedule has in common: the call, its checks, the binding."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field, fields, is_dataclass
@@ -124,33 +124,6 @@ class Schedule(BaseEstimator):
         missing = {name: run[name] for name in run if own.get(name, 0) is None}
         bound: Schedule = clone(self).set_params(**missing) if missing else self
         return bound
-
-    def plot(self, n: int = 1000, ax: Any = None, history: History | None = None) -> Any:
-        """Draw the factor against t with matplotlib.
-
-        Parameters
-        ----------
-        n : int, default=1000
-            Draw t = 0, ..., n - 1.
-        ax : matplotlib.axes.Axes, default=None
-            Where to draw; None makes a new figure.
-        history : mapping of str to list, default=None
-            As in a call.
-
-        Returns
-        -------
-        matplotlib.axes.Axes
-            The axes drawn to.
-        """
-        t = np.arange(n)
-        factors = self(t, history)
-        if ax is None:
-            from matplotlib import pyplot
-
-            ax = pyplot.subplots()[1]
-        ax.plot(t, factors, label=repr(self))
-        ax.set(xlabel=self.per, ylabel="rate / initial rate")
-        return ax
 
     def _formula(self, t: Array) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define _formula(t)")

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 import sgd_estimators
-from sgd_estimators import optimizers, penalties, schedules
+from sgd_estimators import display, optimizers, penalties, schedules
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 PUBLIC = {
     f"{module.__name__}.{name}"
-    for module in (sgd_estimators, optimizers, penalties, schedules)
+    for module in (sgd_estimators, display, optimizers, penalties, schedules)
     for name in module.__all__
     if callable(getattr(module, name))
 }

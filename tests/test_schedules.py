@@ -3,8 +3,6 @@
 import math
 import pickle
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -473,29 +471,6 @@ def test_own_subclasses():
     assert_array_equal(WarmUp(Greedy(), 0)([0, 1], HISTORY), [2, 2])
     with pytest.raises(NotImplementedError, match=r"Empty must define _formula\(t\)"):
         Empty()(0)
-
-
-# ---------------------------------------------------------------------- plotting
-
-
-@pytest.mark.parametrize("schedule", EVERY, ids=name)
-def test_plot(schedule):
-    matplotlib = pytest.importorskip("matplotlib")
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    ax = schedule.plot(n=9, history=HISTORY)
-    assert schedule.plot(n=9, ax=ax, history=HISTORY) is ax
-    assert ax.get_xlabel() == schedule.per
-    for line in ax.lines:
-        assert_array_equal(line.get_xdata(), np.arange(9))
-        assert_array_equal(line.get_ydata(), schedule(np.arange(9), HISTORY))
-    pyplot.close(ax.figure)
-
-
-def test_matplotlib_is_imported_for_a_plot_only():
-    code = "import sys, sgd_estimators.schedules; sys.exit('matplotlib' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 # --------------------------------------------------------------------- properties
