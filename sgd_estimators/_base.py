@@ -18,6 +18,7 @@ from ._kernels.rows import Rows, as_rows
 from ._params import (
     as_callbacks,
     canonical,
+    check_finite,
     check_shared,
     check_weight,
     is_default,
@@ -270,14 +271,16 @@ class LinearSGD(Twin):
             reset=reset,
             accept_sparse="csr",
             dtype=[np.float64, np.float32],
-            order="C",
+            ensure_all_finite=False,  # which reads X on one thread
             multi_output=True,
         )
+        n_jobs = n_threads(self.n_jobs)
+        check_finite(X, n_jobs)
         weight = check_weight(sample_weight, X.shape[0])
         y = self._encode(y, weight, reset=reset)
         weight = self._class_weight(y, weight)
         kept = None if weight is None or weight.all() else np.flatnonzero(weight)
-        return canonical(X), y, weight, kept
+        return canonical(X, n_jobs), y, weight, kept
 
     def _objective(
         self,

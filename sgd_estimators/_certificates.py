@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
 
+from ._gram import gram
 from ._kernels.losses import Softmax, Squared
 from ._kernels.objective import Objective
 
@@ -85,7 +86,7 @@ class Certificate:
         """Return D, the eigenvalues and the eigenvectors of D H D, whose diagonal is 1."""
         if self._gram is None:
             f = self.f
-            self._gram = f.rows.gram(f.indices, f.weight) / f.total_weight
+            self._gram = gram(f, f.weight) / f.total_weight
         if alpha not in self._spectra:
             d = self.f.rows.n_features
             H = self._gram.copy()

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from ._base import LinearSGD
 from ._docs import shared
 from ._kernels.losses import Logistic, Loss, Softmax
+from ._labels import distinct, numbers
 from ._params import choice, real
 
 Array = NDArray[np.float64]
@@ -113,27 +114,29 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
         return isinstance(self.class_weight, str) and self.class_weight == "balanced"
 
     def _encode(self, y: Any, weight: Array | None, *, reset: bool) -> Array:
-        check_classification_targets(y)
+        if np.ndim(y) > 1 or np.asarray(y).dtype.kind not in "biu":  # else they are classes
+            check_classification_targets(y)
         y = column_or_1d(y, warn=True)
         if reset and not self._classes_given:
-            classes = np.unique(y if weight is None else y[weight > 0])
+            classes = distinct(y if weight is None else y[weight > 0])
             if len(classes) < 2:
                 raise ValueError(
                     "y must hold at least 2 classes, but the data contains only one "
                     f"class: {classes[0]!r}"
                 )
             self.classes_ = classes
-        label = np.searchsorted(self.classes_, y)
-        np.minimum(label, len(self.classes_) - 1, out=label)
-        unknown = self.classes_[label] != y
-        if weight is not None:
-            unknown &= weight > 0
-        if unknown.any():
-            raise ValueError(
-                f"y must hold the classes {self.classes_!r} only, got "
-                f"{y[unknown][0]!r} as well"
-            )
-        return np.ascontiguousarray(label.reshape(-1, 1), np.float64)
+        label = numbers(self.classes_, y)
+        if label.min() < 0:
+            unknown = label < 0
+            if weight is not None:
+                label[unknown] = 0.0  # of rows that do not count
+                unknown &= weight > 0
+            if unknown.any():
+                raise ValueError(
+                    f"y must hold the classes {self.classes_!r} only, got "
+                    f"{y[unknown][0]!r} as well"
+                )
+        return label.reshape(-1, 1)
 
     def _decode(self, y: Array) -> Any:
         return self.classes_[y[:, 0].astype(np.intp)]

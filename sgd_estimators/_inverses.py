@@ -4,9 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
 
+from ._pool import spread
+
 Array = NDArray[np.float64]
 
-ROWS = 4096  # of a block that is weighed or solved for at a time
+ROWS = 2048  # of a block that is weighed or solved for at a time
 
 
 class Whole:
@@ -23,11 +25,11 @@ class Whole:
         """The one T with T'T = P^-1, of shape (1, K D, K D)."""
         return self.inverse.root[None]
 
-    def norms(self, A: Array) -> Array:
+    def norms(self, A: Array, n_jobs: int) -> Array:
         """Return the sum over the outputs of x' P^-1 x, of the rows x of A."""
         K, D = self.n_outputs, A.shape[1]
         whole = self.inverse(np.eye(K * D)).reshape(K, D, K, D)
-        return _squares(A, np.einsum("kikj->ij", whole))
+        return _squares(A, np.einsum("kikj->ij", whole), n_jobs)
 
 
 class Blocks:
@@ -49,20 +51,18 @@ class Blocks:
         """T with T'T = P^-1 for each output, or one for all, of shape (1 or K, D, D)."""
         return np.stack([inverse.root for inverse in self.inverses])
 
-    def norms(self, A: Array) -> Array:
+    def norms(self, A: Array, n_jobs: int) -> Array:
         """Return the largest x' P^-1 x of an output, of the rows x of A."""
         eye = np.eye(A.shape[1])
-        norms = [_squares(A, solve(eye)) for solve in self.inverses]
+        norms = [_squares(A, solve(eye), n_jobs) for solve in self.inverses]
         return np.asarray(np.max(norms, axis=0))
 
 
-def _squares(A: Array, B: Array) -> Array:
+def _squares(A: Array, B: Array, n_jobs: int) -> Array:
     """Return x' B x of the rows x of A."""
-    total = np.empty(len(A))
-    for begin in range(0, len(A), ROWS):
-        part = slice(begin, begin + ROWS)
-        total[part] = np.einsum("ij,ij->i", A[part] @ B, A[part])
-    return total
+    parts = [A[begin : begin + ROWS] for begin in range(0, len(A), ROWS)]
+    squares = spread(lambda X: np.einsum("ij,ij->i", X @ B, X), parts, n_jobs)
+    return np.concatenate([np.zeros(0), *squares])
 
 
 class Inverse:

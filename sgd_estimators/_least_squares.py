@@ -6,7 +6,6 @@ rotated to its eigenvectors, until a pass resolves each or shows that it is zero
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, eigh, get_lapack_funcs, lstsq, qr
 from scipy.sparse import issparse
 
+from ._gram import in_parts
 from ._kernels.objective import Objective
 
 Array = NDArray[np.float64]
@@ -22,7 +22,6 @@ Array = NDArray[np.float64]
 RESOLVED = 1e-10  # of the largest root of H: a smaller one has lost its digits
 NULL = 1e-28  # the same, seen rotated: a smaller one is rounding
 ROTATIONS = 3
-PARTS, PART_BYTES = 16, 1 << 20  # of the rows: their number at most, their size at least
 
 
 class Solved(NamedTuple):
@@ -177,23 +176,14 @@ def _central(values: Array) -> Array:
 
 
 def _moments(f: Objective, pilot: Array, origin: Array, T: Array | None) -> Moments:
-    """Return the moments in one pass, a block that stays in the cache at a time.
-
-    Parts of the rows go to threads, and are added up in their order: the bits do not
-    depend on how many threads there are.
-    """
-    d, n = f.rows.n_features, f.n_active
-    parts = int(min(max(8 * n * d // PART_BYTES, 1), PARTS))
-    rows = [f.indices[i * n // parts : (i + 1) * n // parts] for i in range(parts)]
-    second_of = partial(_second, f, pilot, origin, T)
-    if parts == 1 or f.n_jobs == 1:
-        second = sum(map(second_of, rows))
-    else:
-        with ThreadPoolExecutor(min(f.n_jobs, parts)) as pool:
-            second = sum(pool.map(second_of, rows))
-    second = np.asarray(second) / f.total_weight
-    total, second = second[-1, :-1], second[:-1, :-1]
+    """Return the moments in one pass, a block that stays in the cache at a time."""
+    d = f.rows.n_features
+    f.set_metric(pilot, np.ones(d))
+    second = in_parts(f, partial(_second, f, origin, T)) / f.total_weight
+    total = np.zeros(len(second))
     if f.rows.fit_intercept:
+        total = np.delete(second[d], d)
+        second = np.delete(np.delete(second, d, axis=0), d, axis=1)
         second -= np.outer(total, total)
     return Moments(
         total[:d],
@@ -204,17 +194,19 @@ def _moments(f: Objective, pilot: Array, origin: Array, T: Array | None) -> Mome
     )
 
 
-def _second(f: Objective, pilot: Array, origin: Array, T: Array | None, rows: Any) -> Array:
-    """Return the sum of s v v' over rows, v = ((x - pilot) T, y - origin, 1)."""
-    d, K = f.rows.n_features, f.n_outputs
-    second = np.zeros((d + K + 1, d + K + 1))
-    for part, block in f.rows.blocks(rows):
-        C = np.ones((block.shape[0], d + K + 1))
-        block = block.toarray() if issparse(block) else block
-        if T is None:
-            np.subtract(block, pilot, out=C[:, :d])
-        else:
-            np.matmul(block - pilot, T, out=C[:, :d])
-        np.subtract(f.y[part], origin, out=C[:, d:-1])
-        second += C.T @ (C if f.weight is None else f.weight[part, None] * C)
+def _second(f: Objective, origin: Array, T: Array | None, rows: Any) -> Array:
+    """Return the sum of s v v' over rows, v = ((x - pilot) T, 1, y - origin)."""
+    d, D = f.rows.n_features, f.rows.n_features + f.rows.fit_intercept
+    second = np.zeros((D + f.n_outputs, D + f.n_outputs))
+    for part, X in f.rows.seen_blocks(rows):
+        if T is not None:
+            X[:, :d] = X[:, :d] @ T
+        Y = f.y[part] - origin
+        if f.weight is not None:
+            root = np.sqrt(f.weight[part])[:, None]
+            X *= root
+            Y *= root
+        second[:D, :D] += X.T @ X
+        second[:D, D:] += X.T @ Y
+        second[D:, D:] += Y.T @ Y
     return second

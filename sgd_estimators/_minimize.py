@@ -13,7 +13,15 @@ from ._estimate import check
 from ._kernels.losses import Logistic, Loss, Softmax, Squared
 from ._kernels.objective import Objective
 from ._kernels.rows import as_rows
-from ._params import canonical, check_weight, choice, integer, real, resolve_schedule
+from ._params import (
+    canonical,
+    check_weight,
+    choice,
+    integer,
+    n_threads,
+    real,
+    resolve_schedule,
+)
 from ._run import go_on
 from ._state import Outcome, Plan, Run
 from .optimizers import get_optimizer
@@ -78,9 +86,8 @@ def objective(
         '"diagonal" or None',
         preconditioner in (None, "diagonal"),
     )
-    X = canonical(
-        check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C")
-    )
+    X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
+    X = canonical(X, n_threads(None))
     Y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
     Y = np.ascontiguousarray(Y.reshape(len(Y), -1))
     if len(Y) != X.shape[0]:

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from . import _auto
+from ._kernels.columns import far, far_entries
 from ._kernels.losses import Softmax, Squared
 from ._kernels.objective import Objective
 from ._kernels.rows import numbers
-from ._sample import WHOLE, Sample, dense
+from ._pool import spread
+from ._sample import WHOLE, Sample
 from ._scores import means
 
 Array = NDArray[np.float64]
@@ -82,12 +84,13 @@ def descend(F: Call, point: Point, direction: Array, quadratic: bool) -> Point |
 def quasi_newton(F: Call, point: Point, solve: Solve, quadratic: bool) -> Iterator[Point]:
     """Yield the points of L-BFGS that begins with P^-1, until rounding ends it."""
     pairs: deque[tuple[Array, Array, float]] = deque(maxlen=MEMORY)
+    scale = 1.0
     while True:
         q, parts = point.G.copy(), []
         for s, y, r in reversed(pairs):
             parts.append(r * float(np.sum(s * q)))
             q -= parts[-1] * y
-        q = solve(q)
+        q = scale * solve(q)
         for (s, y, r), part in zip(pairs, reversed(parts), strict=True):
             q += (part - r * float(np.sum(y * q))) * s
         new = descend(F, point, -q, quadratic)
@@ -99,6 +102,7 @@ def quasi_newton(F: Call, point: Point, solve: Solve, quadratic: bool) -> Iterat
         s, y = new.W - point.W, new.G - point.G
         if (bent := float(np.sum(s * y))) > 0:
             pairs.append((s, y, 1 / bent))
+            scale = min(max(bent / float(np.sum(y * solve(y))), 0.1), 1.0)
         point = new
         yield point
 
@@ -106,15 +110,10 @@ def quasi_newton(F: Call, point: Point, solve: Solve, quadratic: bool) -> Iterat
 def learn(sample: Sample, W: Array, tol: float) -> tuple[Array, Any]:
     """Return the sample's optimum, to `tol` times f, and its P^-1."""
 
-    def F(W: Array) -> tuple[float, Array]:
-        Z = sample.A @ W.T
-        penalised = 0.5 * float(np.sum(sample.f.penalty * W * W))
-        return sample.value(Z) + penalised, sample.gradient(W, sample.means(Z))
-
     def hessian(point: Point) -> Solve:
         return sample.curvature(sample.means(sample.A @ point.W.T))
 
-    quadratic = isinstance(sample.f.loss, Squared)
+    F, quadratic = sample.value_and_gradient, isinstance(sample.f.loss, Squared)
     point = at(F, W)
     for _ in range(STEPS):
         origin, solve = point, hessian(point)
@@ -154,11 +153,10 @@ class Samples:
         self.sizes, self.most = [last], min(n, room)
         while self.sizes[0] // GROWTH >= least:
             self.sizes.insert(0, self.sizes[0] // GROWTH)
-        if last == n:
-            self.places = rng.permutation(n) if len(self.sizes) > 1 else np.arange(n)
-        else:
-            self.places = self._draw(last)
-        self._moments()
+        self.rare: Any = np.arange(0)
+        places = np.arange(n) if last == n else self._draw(last)
+        self._moments(places)
+        self._keep(rng.permutation(places) if last == n and len(self.sizes) > 1 else places)
 
     def _draw(self, size: int) -> Any:
         f, n = self.f, self.f.n_active
@@ -166,10 +164,39 @@ class Samples:
             return self.rng.choice(n, size, replace=False)
         return self.rng.choice(n, size, p=f.take(f.weight) / f.total_weight)
 
-    def _moments(self) -> None:
-        """See f in the metric of the sample, and find the rows of rare columns."""
-        f, D = self.f, self.f.rows.n_features
-        X = dense(f, self.rows(len(self.places)), np.empty((len(self.places), D)))
+    def _rows(self, places: Any) -> Any:
+        """Return the numbers of the rows at these places."""
+        return places if self.f.active is None else self.f.active[places]
+
+    def _keep(self, places: Any) -> None:
+        """Hold the rows at these places, behind those of rare columns, as they are seen.
+
+        So a smaller mini-batch is the beginning of a larger one.
+        """
+        f, drawn = self.f, self._rows(places)
+        if len(places) == f.n_active:
+            self.rare = self.rare[:0]
+        rows = np.concatenate([self.rare, drawn])
+        weight = np.ones(len(rows)) if f.weight is None else f.weight[rows]
+        by_weight = f.weight is not None and len(places) < f.n_active
+        s = np.ones(len(rows)) if by_weight else weight.copy()
+        share = weight / f.total_weight
+        if by_weight:  # a row may have come twice, but the bound counts it once
+            again = np.ones(len(rows), bool)
+            again[np.unique(rows, return_index=True)[1]] = False
+            share[again] = 0.0
+        if count := len(self.rare):
+            rare = np.zeros(f.rows.n_rows, bool)
+            rare[self.rare] = True
+            share[count:][rare[drawn]] = s[count:][rare[drawn]] = 0.0
+            s[:count] = self.each * share[:count]
+        self.places, self.kept = places, Sample(f, rows, s, share)
+
+    def _moments(self, places: Any) -> None:
+        """See f in the metric of the rows, and find the rows of rare columns."""
+        f = self.f
+        f.set_metric(np.zeros(f.rows.n_features), np.ones(f.rows.n_features))
+        X = f.rows.seen(self._rows(places))[:, : f.rows.n_features]
         mean = X.mean(axis=0)
         X -= mean
         X *= X
@@ -178,42 +205,43 @@ class Samples:
         f.set_metric(*_auto.metric(f, (mean, square)))
         spread = (square * len(X)) ** 2 / np.where(fourth > 0, fourth, 1.0)
         rare = np.flatnonzero(spread < SPREAD)
-        self.rare: Any = []
         if len(X) < f.n_active:
-            found = [self._deviating(rare, mean, square), self._few()]
+            found = [self._deviating(rare, mean, square), self._few(places)]
             limit = max(len(X) // 2, 1)
             rows = np.unique(np.concatenate(found).astype(np.intp))
-            self.rare = rows[:: len(rows) // limit + 1]
+            self.each = len(rows) // limit + 1
+            self.rare = rows[:: self.each]
 
-    def _few(self) -> Any:
+    def _few(self, places: Any) -> Any:
         """Return the rows of the classes that were hardly met."""
         f = self.f
         if isinstance(f.loss, Squared):
             return []
         classes = max(2, f.n_outputs)
-        label = f.y[self.rows(len(self.places)), 0].astype(np.intp)
+        label = f.y[self._rows(places), 0].astype(np.intp)
         few = np.flatnonzero(np.bincount(label, minlength=classes) < SPREAD)
         rows: Any = numbers(f.indices)[np.isin(f.take(f.y)[:, 0], few)] if len(few) else []
         return rows
 
     def _deviating(self, columns: Any, mean: Array, square: Array) -> Any:
         """Return the rows that differ most from the others in these columns."""
-        f = self.f
+        f, X, reach = self.f, self.f.rows.X, 3 * np.sqrt(square)
         if not len(columns):
             return []
-        found = []
-        for part, block in f.rows.blocks(f.indices):
-            X = block[:, columns]
-            X = X.toarray() if issparse(X) else X
-            off = (np.abs(X - mean[columns]) > 3 * np.sqrt(square[columns])).any(axis=1)
-            numbers = np.arange(part.start, part.stop) if isinstance(part, slice) else part
-            found.append(numbers[off])
-        return np.concatenate(found)
+        low, high = np.full((2, len(mean)), [[-np.inf], [np.inf]])
+        low[columns], high[columns] = (mean - reach)[columns], (mean + reach)[columns]
+        found = np.zeros(f.rows.n_rows, np.uint8)
 
-    def rows(self, size: int) -> Any:
-        """Return the numbers of the first rows drawn."""
-        places = np.sort(self.places[:size])
-        return places if self.f.active is None else self.f.active[places]
+        def mark(rows: Any) -> None:
+            if issparse(X):
+                far_entries(X.data, X.indices, X.indptr, rows, low, high, found)
+            else:
+                far(X, rows, columns, low, high, found)
+
+        spread(mark, np.array_split(numbers(f.indices), 2 * f.n_jobs), f.n_jobs)
+        if issparse(X) and len(off := columns[(low > 0)[columns] | (high < 0)[columns]]):
+            found[numbers(f.indices)[(X[f.indices][:, off] == 0).sum(axis=1).A1 > 0]] = 1
+        return np.flatnonzero(found)
 
     def __iter__(self) -> Iterator[Sample]:
         for size in self.sizes:
@@ -245,22 +273,12 @@ class Samples:
                 break
         chance = np.clip(chance, 0.0, 1.0)
         drawn = np.flatnonzero(self.rng.random(len(chance)) < chance)
-        return Sample(f, numbers(f.indices)[drawn], share[drawn] / chance[drawn])
+        share = share[drawn]
+        return Sample(f, numbers(f.indices)[drawn], share / chance[drawn], share)
 
     def sample(self, size: int) -> Sample:
         """Return a mini-batch, with the rows of the rare columns, weighted as in f."""
-        f = self.f
         if size > len(self.places):
-            self.places = np.arange(size) if size == f.n_active else self._draw(size)
-        rows, count = np.unique(self.rows(size), return_counts=True)
-        drawn = f.weight is not None and size < f.n_active
-        s = count.astype(float) if drawn or f.weight is None else f.weight[rows]
-        s = s / s.sum()
-        if len(self.rare) and size < f.n_active:
-            own = np.ones(len(self.rare)) if f.weight is None else f.weight[self.rare]
-            own = own / f.total_weight
-            kept = ~np.isin(rows, self.rare)
-            rest = s[kept] * (1 - own.sum()) / max(s[kept].sum(), 1e-300)
-            rows = np.concatenate([rows[kept], self.rare])
-            s = np.concatenate([rest, own])
-        return Sample(f, rows, s)
+            n = self.f.n_active
+            self._keep(np.arange(n) if size == n else self._draw(size))
+        return self.kept.first(len(self.rare), size)

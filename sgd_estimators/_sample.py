@@ -1,5 +1,7 @@
 """A mini-batch kept in memory as it is seen, with the Hessian of f over it."""
 
+from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -9,10 +11,13 @@ from scipy.sparse import issparse
 from ._inverses import ROWS, Blocks, Whole
 from ._kernels.losses import Logistic, Softmax
 from ._kernels.objective import Objective
-from ._scores import losses, means
+from ._kernels.rows import as_rows
+from ._pool import spread
+from ._scores import means
 
 Array = NDArray[np.float64]
 
+SPARSE = 0.25  # of the entries: with fewer, their products cost less than those of all
 WHOLE = 700  # parameters up to which softmax gets its Hessian as a whole
 
 
@@ -33,44 +38,56 @@ class Sample:
     f : Objective
         In the metric of the run.
     rows : ndarray of intp
-    weight : ndarray
-        s_i, of sum 1.
+    s : ndarray
+    share : ndarray
+        What each row counts in f, s_i / S there.
     """
 
-    def __init__(self, f: Objective, rows: Any, weight: Array) -> None:
-        d = f.rows.n_features
-        self.f, self.s = f, weight
-        self.A = np.ones((len(rows), d + f.rows.fit_intercept))
-        dense(f, rows, self.A[:, :d])
-        self.A[:, :d] -= f.rows.mean
-        self.A[:, :d] /= f.rows.scale
-        self.label = self.y = f.y[rows]
-        if isinstance(f.loss, Softmax):
-            self.y = (self.label == np.arange(f.n_outputs)).astype(np.float64)
-        self.share = 1.0 if f.weight is None else f.weight[rows]
-        self.share = self.share / f.total_weight  # what each row counts in f
+    def __init__(self, f: Objective, rows: Any, s: Array, share: Array) -> None:
+        self.f, self.A, self.y = f, f.rows.seen(rows), f.y[rows]
+        self.stored = None
+        if issparse(f.rows.X) and f.rows.X.nnz < SPARSE * np.prod(f.rows.X.shape):
+            self.stored = as_rows(f.rows.X[rows], f.rows.fit_intercept)
+            self.stored.set_metric(f.rows.mean, f.rows.scale)
+        self.s, self.share = s, share
 
-    def value(self, Z: Array) -> float:
-        """Return sum_i s_i l(y_i, z_i)."""
-        return float(np.sum(self.s @ losses(self.f.loss, self.label, Z)))
+    def first(self, certain: int, size: int) -> "Sample":
+        """Return the first rows: some whose s is known, and `size` that share the rest."""
+        part = copy(self)
+        part.A, part.y, s, part.share = (
+            values[: certain + size] for values in (self.A, self.y, self.s, self.share)
+        )
+        known, drawn = s[:certain], s[certain:]
+        rest = max(1 - known.sum(), 0.05) / max(drawn.sum(), np.finfo(float).tiny)
+        part.s = np.concatenate([known, rest * drawn])
+        return part
+
+    def value_and_gradient(self, W: Array) -> tuple[float, Array]:
+        """Return F(W) and its gradient."""
+        Z, pull = self.A @ W.T, self.f.penalty * W
+        value = self.f.loss.slopes(self.y, self.s, Z)  # and Z are the slopes now
+        return value + 0.5 * float(np.sum(pull * W)), Z.T @ self.A + pull
 
     def means(self, Z: Array) -> Array:
         """Return the predicted means of the targets at the scores Z."""
         return means(self.f.loss, Z)
 
-    def gradient(self, W: Array, p: Array) -> Array:
-        """Return the gradient at W, where the predicted means are p."""
-        G: Array = (self.s[:, None] * (p - self.y)).T @ self.A + self.f.penalty * W
-        return G
-
     def gram(self, h: Array) -> Array:
         """Return sum_i h_i x_i x_i'."""
-        H = np.zeros((self.A.shape[1], self.A.shape[1]))
+        if self.stored is not None:
+            return self.stored.gram(range(len(h)), h)
         root = np.sqrt(h)[:, None]
-        for begin in range(0, len(self.A), ROWS):
-            B = self.A[begin : begin + ROWS] * root[begin : begin + ROWS]
-            H += B.T @ B
-        return H
+
+        def part(rows: slice) -> Array:
+            B = self.A[rows] * root[rows]
+            return np.asarray(B.T @ B)
+
+        return self.total(part, ROWS)
+
+    def total(self, part: Callable[[slice], Array], step: int) -> Array:
+        """Return the sum of a function of parts of the rows, on threads where it pays."""
+        rows = [slice(i, i + step) for i in range(0, len(self.A), step)]
+        return np.asarray(sum(spread(part, rows, self.f.n_jobs)))
 
     def curvature(self, p: Array, s: Array | None = None) -> Whole | Blocks:
         """Return G -> P^-1 G with P the Hessian where the predicted means are p.
@@ -100,12 +117,13 @@ class Sample:
         for k in range(K):
             at = slice(k * D, (k + 1) * D)
             H[at, at] += self.gram(s * p[:, k])
-        step = max(1, ROWS // K)
-        for begin in range(0, len(self.A), step):
-            part = slice(begin, begin + step)
-            q = p[part] * np.sqrt(s[part])[:, None]
-            B = (q[:, :, None] * self.A[part, None, :]).reshape(len(q), -1)
-            H -= B.T @ B
+
+        def part(rows: slice) -> Array:
+            q = p[rows] * np.sqrt(s[rows])[:, None]
+            B = (q[:, :, None] * self.A[rows, None, :]).reshape(len(q), -1)
+            return np.asarray(B.T @ B)
+
+        H -= self.total(part, max(1, ROWS // K))
         H[np.diag_indices(K * D)] += self.f.penalty.ravel()
         # The scores of all classes may rise alike, but not where the sum of W is 0.
         tie = np.tile(np.eye(D), (K, 1))

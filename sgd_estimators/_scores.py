@@ -1,7 +1,5 @@
 """What the losses make of scores Z held as an array, a row for each row of the data."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
@@ -10,18 +8,6 @@ from ._kernels.losses import Logistic, Loss, Softmax
 from ._kernels.objective import Objective
 
 Array = NDArray[np.float64]
-
-
-def losses(loss: Loss, y: Any, Z: Array) -> Array:
-    """Return l(y_i, z_i) of each row, and of each output that is a problem of its own."""
-    if isinstance(loss, Logistic):
-        return np.asarray(np.logaddexp(0.0, Z) - y * Z)
-    if isinstance(loss, Softmax):
-        top = Z.max(axis=1, keepdims=True)
-        total = np.exp(Z - top).sum(axis=1, keepdims=True)
-        label = y.astype(np.intp)
-        return np.asarray(top + np.log(total) - np.take_along_axis(Z, label, axis=1))
-    return np.asarray(0.5 * (Z - y) ** 2)
 
 
 def means(loss: Loss, Z: Array) -> Array:

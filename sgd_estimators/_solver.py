@@ -15,10 +15,11 @@ from . import _auto, _least_squares
 from ._blas import one_thread
 from ._certificates import Certificate
 from ._exceptions import warn
+from ._gram import curvature, passes
 from ._inverses import Whole
 from ._kernels.losses import Softmax, Squared
 from ._kernels.objective import Objective
-from ._newton import ROWS_A_PARAMETER, Point, Samples, at, learn, quasi_newton
+from ._newton import GROWTH, ROWS_A_PARAMETER, Point, Samples, at, learn, quasi_newton
 from ._state import FIELDS, Outcome
 from ._subset import SubsetBound
 from ._wide import dual_ascent, least_squares, newton
@@ -169,7 +170,7 @@ class Passes:
         W = _auto.start(f) if start is None else f.rows.from_user(*start)
         size = samples.sizes[-1]
         for sample in samples:
-            W, P = learn(sample, W, 0.1 * W.shape[1] / len(sample.A))
+            W, P = learn(sample, W, 2.0 * W.shape[1] / len(sample.A))
             self._bound_by(sample, P)
             self.t += 1
         point = at(F, W)
@@ -180,19 +181,45 @@ class Passes:
         if stop := self._judge(point, decrement(point, P)):
             return stop
         while True:
-            before = point.value
+            begun, near = point.value, [decrement(point, P)]
             for new in islice(quasi_newton(F, point, P, squared), PATIENCE):
                 point = new
-                if stop := self._judge(point, decrement(point, P)):
+                near.append(decrement(point, P))
+                if stop := self._judge(point, near[-1]):
                     return stop
-            if point.value >= before and size >= samples.most:
+                if self._soonest(samples.most, size, near) != size:
+                    break
+            if point.value >= begun and size >= samples.most:
                 return "no_improvement"
-            if size < samples.most:
-                size = min(4 * size, samples.most)
+            grown = min(GROWTH * size, samples.most)
+            size = max(self._soonest(samples.most, size, near), grown)
+            if size > samples.most:  # of which no sample is kept
+                P = curvature(f, point.W)
+                continue
             if size < f.n_active:
                 sample = samples.bent(size, point.W)
             P = sample.curvature(sample.means(sample.A @ point.W.T))
             self._bound_by(sample, P)
+
+    def _soonest(self, most: int, size: int, near: list[float]) -> int:
+        """Return how many rows the Hessian is to have for the run to end soonest.
+
+        The next passes leave the same share of what is `near` as the last two did. With
+        more rows, the share is less in proportion, but their Hessian costs some passes.
+        """
+        f, n = self.f, self.f.n_active
+        if len(near) < 3 or not 0 < near[-1] < near[-3] or self.best is None:
+            return size
+        wanted = max(self._wanted(self.best[0].value), 1e-300)
+        left = math.log(max(near[-1] / wanted, 1.0))
+        speed = 0.5 * math.log(near[-3] / near[-1])
+        times = {size: left / speed}
+        whole = n if n <= most or not isinstance(f.loss, Softmax) else most
+        for rows in (min(GROWTH * size, most), whole):
+            if rows > size:
+                faster = speed + math.log(rows / size)
+                times[rows] = rows / n * passes(f) + left / faster
+        return min(times, key=lambda rows: times[rows])
 
     def _run_wide(self, start: tuple[Array, Array] | None) -> str:
         f = self.f
@@ -229,7 +256,7 @@ class Passes:
 
     def _judge(self, point: Point, near: float) -> str | None:
         """Note the point after a pass, and return why to stop; it is about `near` f*."""
-        wanted = self.tol * max(self.floor - point.value, 0) + 1e-14 * self.floor
+        wanted = self._wanted(point.value)
         gap, name = self._gap(point, near, wanted)
         self.best = point, gap, name
         if self._certified(point.value, gap):
@@ -237,6 +264,10 @@ class Passes:
         if near <= min(NEAR * wanted, FAR * self.floor):
             return self._note("no_improvement")
         return self._note(None)
+
+    def _wanted(self, value: float) -> float:
+        """Return how near f* is near enough."""
+        return self.tol * max(self.floor - value, 0.0) + 1e-14 * self.floor
 
     def _note(self, reason: str | None) -> str | None:
         """Note the best point, show it, and return why to stop."""

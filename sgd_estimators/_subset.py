@@ -40,7 +40,8 @@ class SubsetBound:
     def __init__(self, sample: Sample) -> None:
         self.sample = sample
         #: What the rows count in f, of what they count in the mini-batch.
-        self.part = float(np.median(sample.share / sample.s))
+        met = sample.s > 0
+        self.part = float(np.median(sample.share[met] / sample.s[met]))
 
     def gap(self, W: Array, G: Array, wanted: float) -> float:
         """Return the bound at W, where the gradient of f is G.
@@ -49,11 +50,10 @@ class SubsetBound:
         """
         sample = self.sample
         p = sample.means(sample.A @ W.T)
-        share = np.broadcast_to(sample.share, sample.s.shape)
         bends = not isinstance(sample.f.loss, Squared)
-        reach, most = np.zeros(len(share)), np.inf
+        reach, most = np.zeros(len(p)), np.inf
         while True:
-            M: Any = sample.curvature(p, share / (1 + 0.5 * reach))
+            M: Any = sample.curvature(p, sample.share / (1 + 0.5 * reach))
             bound = 0.5 * float(np.sum(G * M(G)))
             if not bends:
                 return bound
@@ -61,7 +61,7 @@ class SubsetBound:
                 return np.inf
             # The range of two scores or more is at most sqrt(2) times their norm.
             sides = 1 if len(G) == 1 else 2
-            found = np.sqrt(8 * bound * sides * M.norms(sample.A))
+            found = np.sqrt(8 * bound * sides * M.norms(sample.A, sample.f.n_jobs))
             if np.all(found <= reach):
                 return bound
             if found.max() > most:

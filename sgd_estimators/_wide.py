@@ -19,7 +19,7 @@ from ._kernels.objective import Objective
 from ._kernels.order import Order
 from ._kernels.rows import numbers, span
 from ._newton import Point, at, descend
-from ._scores import level, losses, means
+from ._scores import level, means
 
 Array = NDArray[np.float64]
 
@@ -215,10 +215,11 @@ def newton(f: Objective, W: Array) -> Iterator[Point]:
 
 def search(f: Objective, point: Point, S: Array, Z: Array, rise: Array) -> float | None:
     """Return how far to go along S, by Armijo's rule; None where rounding forbids it."""
-    y, own = f.take(f.y), None if f.weight is None else f.take(f.weight)
+    y, n = f.take(f.y), f.n_active
+    s = (np.ones(n) if f.weight is None else f.take(f.weight)) / f.total_weight
 
     def along(t: Array) -> tuple[float, Array]:
-        loss = np.average(losses(f.loss, y, Z + t * rise)[:, 0], weights=own)
+        loss = f.loss.slopes(y, s, Z + t * rise)
         W = point.W + t * S
         return loss + 0.5 * float(np.sum(f.penalty * W * W)), t
 

@@ -14,3 +14,37 @@ def sums(
     first: Array,
     second: Array,
 ) -> None: ...
+def products(
+    x: NDArray[Any],
+    indices: NDArray[Any],
+    indptr: NDArray[Any],
+    rows: NDArray[np.intp],
+    weight: Array | None,
+    second: Array,
+    first: Array,
+) -> float: ...
+def scatter(
+    x: NDArray[Any],
+    indices: NDArray[Any],
+    indptr: NDArray[Any],
+    rows: NDArray[np.intp],
+    factor: Array,
+    A: Array,
+) -> None: ...
+def far(
+    X: NDArray[Any],
+    rows: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    low: Array,
+    high: Array,
+    found: NDArray[np.uint8],
+) -> None: ...
+def far_entries(
+    x: NDArray[Any],
+    indices: NDArray[Any],
+    indptr: NDArray[Any],
+    rows: NDArray[np.intp],
+    low: Array,
+    high: Array,
+    found: NDArray[np.uint8],
+) -> None: ...

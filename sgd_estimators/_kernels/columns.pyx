@@ -1,6 +1,6 @@
-"""Sums of the columns of CSR in one sweep over its entries as they are stored.
+"""What one sweep over the rows, as they are stored, tells of the columns.
 
-The entries come as NumPy arrays, float32 or float64 and int32 or int64.
+X comes as an array, or as the three of CSR: float32 or float64, int32 or int64.
 """
 ctypedef fused real:
     float
@@ -27,3 +27,72 @@ def sums(const real[::1] x, const index[::1] indices, const index[::1] indptr,
                 v = s * x[p]
                 first[indices[p]] += v
                 second[indices[p]] += v * x[p]
+
+
+def scatter(const real[::1] x, const index[::1] indices, const index[::1] indptr,
+            const Py_ssize_t[::1] rows, const double[::1] factor, double[:, ::1] A):
+    """Add the entries of some rows, times their columns' factors, to those of A."""
+    cdef Py_ssize_t i, r
+    cdef index p
+    with nogil:
+        for r in range(rows.shape[0]):
+            i = rows[r]
+            for p in range(indptr[i], indptr[i + 1]):
+                A[r, indices[p]] += factor[indices[p]] * x[p]
+
+
+def products(const real[::1] x, const index[::1] indices, const index[::1] indptr,
+             const Py_ssize_t[::1] rows, const double[::1] weight,
+             double[:, ::1] second, double[::1] first):
+    """Add the weighted sums of the products of two columns, the first not behind the other.
+
+    They cost the squares of the rows' non-zeros. Return the sum of the weights.
+    """
+    cdef Py_ssize_t i, r
+    cdef index p, q, end
+    cdef bint weighted = weight is not None
+    cdef double v, s = 1.0, total = 0.0
+    cdef double* out
+    with nogil:
+        for r in range(rows.shape[0]):
+            i = rows[r]
+            if weighted:
+                s = weight[i]
+            total += s
+            end = indptr[i + 1]
+            for p in range(indptr[i], end):
+                v = s * x[p]
+                first[indices[p]] += v
+                out = &second[indices[p], 0]
+                for q in range(p, end):
+                    out[indices[q]] += v * x[q]
+    return total
+
+
+def far(const real[:, ::1] X, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns,
+        const double[::1] low, const double[::1] high, unsigned char[::1] found):
+    """Mark the rows that leave [low, high] in one of these columns."""
+    cdef Py_ssize_t i, j, r, k
+    with nogil:
+        for r in range(rows.shape[0]):
+            i = rows[r]
+            for k in range(columns.shape[0]):
+                j = columns[k]
+                if X[i, j] < low[j] or X[i, j] > high[j]:
+                    found[i] = 1
+                    break
+
+
+def far_entries(const real[::1] x, const index[::1] indices, const index[::1] indptr,
+                const Py_ssize_t[::1] rows, const double[::1] low, const double[::1] high,
+                unsigned char[::1] found):
+    """Mark the rows that have an entry outside of its column's [low, high]."""
+    cdef Py_ssize_t i, r
+    cdef index p
+    with nogil:
+        for r in range(rows.shape[0]):
+            i = rows[r]
+            for p in range(indptr[i], indptr[i + 1]):
+                if x[p] < low[indices[p]] or x[p] > high[indices[p]]:
+                    found[i] = 1
+                    break

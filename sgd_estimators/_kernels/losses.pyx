@@ -4,9 +4,23 @@
 s dl/dz and adds the sums of s l to ``losses``: one sum an output where the outputs are
 problems of their own, else the first.
 """
-from libc.math cimport exp, fabs, log, log1p
-
 import numpy as np
+
+cdef extern from "entropy.h" nogil:
+    double logistic(const double*, const double*, Py_ssize_t, double*)
+    void exponentials(double*, Py_ssize_t)
+    double logs(const double*, Py_ssize_t, double*)
+
+cdef enum:
+    PIECE = 128  # rows whose targets and weights are brought together at a time
+
+
+cdef void gather(const double* values, const Py_ssize_t* rows, Py_ssize_t n,
+                 double* found) noexcept nogil:
+    """Write the rows' values, or ones where there are none."""
+    cdef Py_ssize_t i
+    for i in range(n):
+        found[i] = values[rows[i]] if values else 1.0
 
 
 cdef class Loss:
@@ -16,6 +30,16 @@ cdef class Loss:
 
     def __reduce__(self):
         return type(self), ()
+
+    def slopes(self, const double[:, ::1] y, const double[::1] s, double[:, ::1] Z):
+        """Replace the scores Z of rows of weight s by s dl/dz; return the sum of s l."""
+        cdef Py_ssize_t n = Z.shape[0], K = Z.shape[1]
+        cdef const Py_ssize_t[::1] rows = np.arange(n)
+        cdef double[::1] losses = np.zeros(K)
+        if n > 0 and K > 0:
+            with nogil:
+                self.differentiate(&y[0, 0], &s[0], &rows[0], n, K, &losses[0], &Z[0, 0])
+        return np.sum(losses)
 
     cdef void differentiate(self, const double* y, const double* weight,
                             const Py_ssize_t* rows, Py_ssize_t n, Py_ssize_t K,
@@ -58,16 +82,17 @@ cdef class Logistic(Loss):
     cdef void differentiate(self, const double* y, const double* weight,
                             const Py_ssize_t* rows, Py_ssize_t n, Py_ssize_t K,
                             double* losses, double* Z) noexcept nogil:
-        cdef Py_ssize_t i
-        cdef double e, z, s = 1.0, total = 0.0
-        for i in range(n):
-            if weight:
-                s = weight[rows[i]]
-            z = Z[i]
-            e = exp(-fabs(z))  # no overflow on either side
-            Z[i] = s * ((1.0 if z >= 0 else e) / (1.0 + e) - y[rows[i]])
-            total += s * (log1p(e) + (z if z > 0 else 0.0) - y[rows[i]] * z)
-        losses[0] += total
+        cdef double target[PIECE]
+        cdef double share[PIECE]
+        cdef Py_ssize_t m
+        while n > 0:
+            m = min(n, PIECE)
+            gather(y, rows, m, target)
+            gather(weight, rows, m, share)
+            losses[0] += logistic(target, share, m, Z)
+            rows += m
+            Z += m
+            n -= m
 
     def intercept(self, y, weight):
         """Return the best constant score: the log odds."""
@@ -113,26 +138,38 @@ cdef class Softmax(Loss):
     cdef void differentiate(self, const double* y, const double* weight,
                             const Py_ssize_t* rows, Py_ssize_t n, Py_ssize_t K,
                             double* losses, double* Z) noexcept nogil:
-        cdef Py_ssize_t i, k, label
+        cdef Py_ssize_t i, k, m, label
         cdef double* z
-        cdef double top, total, true_score, s = 1.0
-        for i in range(n):
-            if weight:
-                s = weight[rows[i]]
-            z = Z + i * K
-            label = <Py_ssize_t>y[rows[i]]
-            true_score = z[label]
-            top = z[0]
-            for k in range(1, K):
-                top = max(top, z[k])
-            total = 0.0
-            for k in range(K):
-                z[k] = exp(z[k] - top)
-                total += z[k]
-            for k in range(K):
-                z[k] *= s / total
-            z[label] -= s
-            losses[0] += s * (log(total) + top - true_score)
+        cdef double top, true_score
+        cdef double share[PIECE]
+        cdef double total[PIECE]
+        while n > 0:
+            m = min(n, PIECE)
+            gather(weight, rows, m, share)
+            for i in range(m):
+                z = Z + i * K
+                label = <Py_ssize_t>y[rows[i]]
+                true_score = z[label]
+                top = z[0]
+                for k in range(1, K):
+                    top = max(top, z[k])
+                for k in range(K):
+                    z[k] -= top
+                losses[0] += share[i] * (top - true_score)
+            exponentials(Z, m * K)
+            for i in range(m):
+                z, total[i] = Z + i * K, 0.0
+                for k in range(K):
+                    total[i] += z[k]
+            losses[0] += logs(share, m, total)  # and total is share / total now
+            for i in range(m):
+                z = Z + i * K
+                for k in range(K):
+                    z[k] *= total[i]
+                z[<Py_ssize_t>y[rows[i]]] -= share[i]
+            rows += m
+            Z += m * K
+            n -= m
 
     def intercept(self, y, weight):
         """Return the best constant scores: log shares of the classes, of mean 0."""

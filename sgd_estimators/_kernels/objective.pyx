@@ -1,12 +1,11 @@
 """f(W) = (1/S) sum_i s_i l(y_i, W x_i + b) + 1/2 sum_j lambda_j W_j^2."""
 from libc.string cimport memset
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 from scipy.sparse import issparse
 
 from sgd_estimators._kernels.rows import aligned, span
+from sgd_estimators._pool import spread
 
 from sgd_estimators._kernels.losses cimport Loss
 from sgd_estimators._kernels.order cimport Order
@@ -19,8 +18,8 @@ cdef extern from "simd.h" nogil:
 
 N_BLOCKS = 16  # at most
 BLOCK_BYTES = 1 << 20
-LEAST_BYTES = 1 << 24  # below, threads cost more than they save; of CSR, which is slower,
-LEAST_CSR_BYTES = 1 << 23
+LEAST_BYTES = 1 << 22  # below, threads cost more than they save; of CSR, which is slower,
+LEAST_CSR_BYTES = 1 << 21
 
 cdef enum:
     WINDOW = 4096  # row numbers held at a time in a full evaluation
@@ -177,8 +176,7 @@ cdef class Objective:
             n = len(batch)
             self.add_up(V, Order(n, np.ascontiguousarray(batch, np.intp)))
         elif blocks := self.blocks():
-            with ThreadPoolExecutor(min(self.n_jobs, len(blocks))) as pool:
-                parts = list(pool.map(lambda block: block.partial(V), blocks))
+            parts = spread(lambda block: block.partial(V), blocks, self.n_jobs)
             np.asarray(self._A)[:] = sum(A for A, _ in parts)
             self._losses = sum(losses for _, losses in parts)
         else:
@@ -197,6 +195,13 @@ cdef class Objective:
 
     def scores(self, W):
         """Return W x_i + b of the active rows."""
+        if blocks := self.blocks():
+            parts = spread(lambda block: block.partial_scores(W), blocks, self.n_jobs)
+            return np.concatenate(parts)
+        return self.partial_scores(W)
+
+    def partial_scores(self, W):
+        """Return the scores, a row after the other."""
         cdef const double[:, ::1] V = np.ascontiguousarray(W, np.float64)
         cdef double[:, ::1] Z = np.empty((self.n_active, self.n_outputs))
         cdef Order order = Order(self.n_active, self.active)

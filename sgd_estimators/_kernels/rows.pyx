@@ -10,6 +10,8 @@ and n x K.
 import numpy as np
 import scipy.sparse as sp
 
+from sgd_estimators._kernels.columns import products, scatter
+
 cdef extern from "simd.h" nogil:
     void pack_f64(const double*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, Py_ssize_t,
                   double*, Py_ssize_t)
@@ -32,6 +34,10 @@ cdef extern from "simd.h" nogil:
                  const double*, Py_ssize_t, double*, Py_ssize_t)
     void add_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
                  const double*, Py_ssize_t, double*, Py_ssize_t)
+    void see_f64(const double*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, const double*,
+                 const double*, double*, Py_ssize_t)
+    void see_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, const double*,
+                 const double*, double*, Py_ssize_t)
     void to_stored(const double*, const double*, const double*, Py_ssize_t, double*,
                    double*)
     void from_stored(const double*, const double*, const double*, Py_ssize_t, double,
@@ -169,6 +175,13 @@ cdef class Rows:
                 part = range(part[0], part[len(part) - 1] + 1)  # neighbours: a view
             yield span(part), self.X[span(part)]
 
+    def seen_blocks(self, rows):
+        """Yield (part of rows, these rows as they are seen) a block after the other."""
+        step = max(1, BLOCK_BYTES // (8 * self.width))
+        for begin in range(0, len(rows), step):
+            part = rows[begin:begin + step]
+            yield span(part), self.seen(numbers(part))
+
     def largest_norm(self, rows, weight):
         """Return the largest weight * ||row||^2 in the metric, the intercept left out."""
         share = 1 / self.scale**2
@@ -303,6 +316,18 @@ cdef class DenseRows(Rows):
             G += d + self.fit_intercept
         return value
 
+    def seen(self, const Py_ssize_t[::1] rows):
+        """Return these rows as they are seen, the intercept's column included."""
+        cdef Py_ssize_t n = rows.shape[0], d = self.n_features
+        cdef double[:, ::1] A = np.ones((n, d + self.fit_intercept))
+        if n > 0 and self.x64 != NULL:
+            see_f64(self.x64, d, &rows[0], n, self.centre, self.inverse_scale, &A[0, 0],
+                    A.shape[1])
+        elif n > 0 and self.x32 != NULL:
+            see_f32(self.x32, d, &rows[0], n, self.centre, self.inverse_scale, &A[0, 0],
+                    A.shape[1])
+        return np.asarray(A)
+
     def moments(self, rows, weight):
         """Return the weighted mean and mean square about it of every column."""
         pilot = np.asarray(self.X[rows[:: len(rows) // 64 + 1]], np.float64).mean(axis=0)
@@ -329,11 +354,10 @@ cdef class DenseRows(Rows):
         """Return sum_i s_i x_i x_i' in the metric, the intercept's column included."""
         width = self.n_features + self.fit_intercept
         total = np.zeros((width, width))
-        for part, block in self.blocks(rows):
-            seen = np.ones((block.shape[0], width))
-            seen[:, :self.n_features] = (block - self.mean) / self.scale
-            weighed = seen if weight is None else seen * weight[part, None]
-            total += weighed.T @ seen
+        for part, seen in self.seen_blocks(rows):
+            if weight is not None:
+                seen *= np.sqrt(weight[part])[:, None]
+            total += seen.T @ seen
         return total
 
 
@@ -409,6 +433,13 @@ cdef class CsrRows(Rows):
                                found)
         return csr_columns(&self.indices32[0], &self.indptr32[0], batch, n, t, mark, found)
 
+    def seen(self, rows):
+        """Return these rows as they are seen, the intercept's column included."""
+        A = np.ones((len(rows), self.n_features + self.fit_intercept))
+        A[:, :self.n_features] = -self.mean / self.scale
+        scatter(self.X.data, self.X.indices, self.X.indptr, rows, self._metric[1], A)
+        return A
+
     def moments(self, rows, weight):
         """Return 0 and the weighted mean square of every column (sparse: no centring)."""
         second, total = np.zeros(self.n_features), 0.0
@@ -427,15 +458,16 @@ cdef class CsrRows(Rows):
 
     def gram(self, rows, weight):
         """Return sum_i s_i x_i x_i' in the metric, the intercept's column included."""
-        width = self.n_features + self.fit_intercept
-        total = np.zeros((width, width))
-        for part, block in self.blocks(rows):
-            seen = block.astype(np.float64) @ sp.diags(1 / self.scale)
-            if self.fit_intercept:
-                seen = sp.hstack([seen, np.ones((block.shape[0], 1))], format="csr")
-            weighed = seen if weight is None else sp.diags(weight[part]) @ seen
-            total += (seen.T @ weighed).toarray()
-        return total
+        X, d = self.X, self.n_features
+        H, first = np.zeros((d, d)), np.zeros(d)
+        total = products(X.data, X.indices, X.indptr, numbers(rows), weight, H, first)
+        H = np.triu(H) + np.triu(H, 1).T
+        H -= np.outer(self.mean, first) + np.outer(first - total * self.mean, self.mean)
+        H /= self.scale * self.scale[:, None]
+        if not self.fit_intercept:
+            return H
+        sides = (first - total * self.mean) / self.scale
+        return np.block([[H, sides[:, None]], [sides, np.full((1, 1), total)]])
 
 
 cdef void csr_dot(const real* x, const index* indices, const index* indptr, Rows rows,

@@ -1,0 +1,59 @@
+"""The Hessian of f over all rows, in one pass that keeps none of them."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+
+from ._inverses import Blocks
+from ._kernels.losses import Logistic, Softmax
+from ._kernels.objective import Objective
+from ._kernels.rows import span
+from ._pool import spread
+from ._sample import WHOLE
+from ._scores import means
+
+Array = NDArray[np.float64]
+
+PARTS, PART_BYTES = 16, 1 << 20  # of the rows: their number at most, their size at least
+SQUARES_A_PASS = 9  # of the columns that a product of the rows takes, a pass of one's time
+SPARSE = 5  # the same for CSR, of the non-zeros
+
+
+def in_parts(f: Objective, part: Callable[[Any], Array]) -> Array:
+    """Return the sum of a function of parts of the rows, on threads.
+
+    It is added up in their order: the bits do not depend on how many threads there are.
+    """
+    n = f.n_active
+    parts = int(min(max(f.rows.row_bytes * n // PART_BYTES, 1), PARTS))
+    rows = [f.indices[i * n // parts : (i + 1) * n // parts] for i in range(parts)]
+    return np.asarray(sum(spread(part, rows, f.n_jobs)))
+
+
+def gram(f: Objective, weight: Array | None) -> Array:
+    """Return sum_i s_i x_i x_i' over the rows as they are seen."""
+    return in_parts(f, partial(f.rows.gram, weight=weight))
+
+
+def passes(f: Objective) -> float:
+    """Return about how many passes as long as the Hessian of all rows takes."""
+    X, d, K = f.rows.X, f.rows.n_features, f.n_outputs
+    one = X.nnz / X.shape[0] / SPARSE if issparse(X) else d / SQUARES_A_PASS
+    return one * K if isinstance(f.loss, Softmax) and K * d <= WHOLE else one / K
+
+
+def curvature(f: Objective, W: Array) -> Blocks:
+    """Return G -> P^-1 G with P the Hessian of a squared or logistic loss at W."""
+    weight = f.weight
+    if isinstance(f.loss, Logistic):
+        p = means(f.loss, f.scores(W))[:, 0]
+        weight = np.zeros(f.rows.n_rows)
+        weight[span(f.indices)] = p * (1 - p)
+        if f.weight is not None:
+            weight *= f.weight
+    H = gram(f, weight) / f.total_weight
+    return Blocks([H + np.diag(g) for g in f.penalty])
