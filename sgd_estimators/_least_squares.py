@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve, eigh, get_lapack_funcs, lstsq, qr
+from scipy.linalg import cho_factor, cho_solve, eigh, get_lapack_funcs, lstsq
 from scipy.sparse import issparse
 
 from ._gram import in_parts
@@ -51,11 +51,11 @@ def solve(f: Objective) -> Solved:
     pilot, origin = _pilot(f)
     seen = _moments(f, pilot, origin, None)
     alpha = float(f.alpha.min(initial=np.inf))
-    T, unit = np.eye(d), _equilibrate(seen.gram)
+    T, unit = np.eye(d), equilibrate(seen.gram)
     H = seen.gram + alpha * T
     passes = 1
-    while H.any() and passes <= ROTATIONS and not _well_posed(H):
-        scale = _equilibrate(H)
+    while H.any() and passes <= ROTATIONS and not well_posed(H):
+        scale = equilibrate(H)
         roots, V = eigh(scale[:, None] * H * scale)
         if roots[0] > RESOLVED * roots[-1]:
             break
@@ -94,8 +94,8 @@ def _optimum(
     for alpha in np.unique(f.alpha):
         of = np.flatnonzero(f.alpha == alpha)
         H = gram + alpha * (B.T @ B)
-        scale = _equilibrate(H)
-        factor = _factor(scale[:, None] * H * scale)
+        scale = equilibrate(H)
+        factor = factorised(scale[:, None] * H * scale)
         w = np.zeros((len(H), len(of)))
         for _ in range(2):  # the second takes off what the first left by rounding
             g = H @ w - cross[:, of]
@@ -107,8 +107,9 @@ def _optimum(
         value[of] = 0.5 * (seen.square[of] - np.sum(w * (cross[:, of] - g), axis=0))
         coef[of] = (B @ w).T
         if alpha == 0 and null.any():
-            N = qr(_unit(T[:, null]), mode="economic")[0]
-            coef[of] -= (coef[of] @ N) @ N.T
+            # Rotated, the columns of N would lose their digits in the large columns of X.
+            N = _unit(T[:, null])
+            coef[of] -= (N @ lstsq(N, coef[of].T)[0]).T
     intercept = np.zeros(f.n_outputs)
     if f.rows.fit_intercept:
         off = lstsq(T.T, seen.mean)[0] if passes > 1 else seen.mean
@@ -127,15 +128,15 @@ def _unit(N: Array) -> Array:
     return np.asarray(N / np.linalg.norm(N, axis=0))
 
 
-def _equilibrate(H: Array) -> Array:
+def equilibrate(H: Array) -> Array:
     """Return D such that D H D has a diagonal of ones."""
     diagonal = np.diag(H)
     return 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
 
 
-def _well_posed(H: Array) -> bool:
+def well_posed(H: Array) -> bool:
     """Return whether H, equilibrated, is far from singular, by LAPACK's estimate."""
-    scale = _equilibrate(H)
+    scale = equilibrate(H)
     E = scale[:, None] * H * scale
     potrf, pocon = get_lapack_funcs(("potrf", "pocon"), (E,))
     factor, info = potrf(E, lower=False)
@@ -145,7 +146,7 @@ def _well_posed(H: Array) -> bool:
     return bool(rcond > 100 * RESOLVED)
 
 
-def _factor(E: Array) -> Callable[[Array], Array]:
+def factorised(E: Array) -> Callable[[Array], Array]:
     """Return G -> E^-1 G; E is equilibrated, and its Cholesky factor may need a hair."""
     jitter = 0.0
     while len(E):
@@ -185,6 +186,8 @@ def _moments(f: Objective, pilot: Array, origin: Array, T: Array | None) -> Mome
         total = np.delete(second[d], d)
         second = np.delete(np.delete(second, d, axis=0), d, axis=1)
         second -= np.outer(total, total)
+    else:  # the rows are seen from 0, again and again
+        total = np.zeros(d + f.n_outputs)
     return Moments(
         total[:d],
         total[d:],

@@ -74,6 +74,15 @@ def test_least_squares_has_the_least_norm_where_it_is_not_unique():
         np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-7, atol=1e-9)
 
 
+def test_least_squares_without_an_intercept_stays_about_zero():
+    X = np.column_stack([BASE, BASE[:, :2]]) + 2  # seen twice, as columns are equal
+    ours = SGDLinearRegressor(fit_intercept=False, random_state=0).fit(X, LATENT + 5)
+    theirs = LinearRegression(fit_intercept=False).fit(X, LATENT + 5)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-7, atol=1e-9)
+    loss = np.mean((ours.predict(X) - LATENT - 5) ** 2) / 2
+    np.testing.assert_allclose(ours.objective_, loss)
+
+
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("case", HARD)
