@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from scipy.special import entr
 from sklearn.exceptions import ConvergenceWarning
 
-from . import _auto, _least_squares
+from . import _auto, _least_squares, _row_space
 from ._blas import one_thread
 from ._certificates import Certificate
 from ._exceptions import warn
@@ -19,7 +20,9 @@ from ._gram import curvature, passes
 from ._inverses import Whole
 from ._kernels.losses import Softmax, Squared
 from ._kernels.objective import Objective
+from ._least_squares import Solved
 from ._newton import GROWTH, ROWS_A_PARAMETER, Point, Samples, at, learn, quasi_newton
+from ._sample import WHOLE
 from ._state import FIELDS, Outcome
 from ._subset import SubsetBound
 from ._wide import dual_ascent, least_squares, newton
@@ -30,6 +33,8 @@ GRAM_COLUMNS = 512  # up to which least squares goes through the Gram matrix
 KEPT = 1 << 25  # bytes that a Hessian and its mini-batch may always take
 SHARE = 0.1  # of the bytes of X that they may take
 PATIENCE = 16  # passes that a sample's Hessian serves for
+FEW = 3  # steps of Newton's method before the way by the rows
+INNER = 0.9  # of `tol`, in other coordinates: rounding takes the rest
 NEAR = 1e-3  # of what `tol` asks for, and ...
 FAR = 1e-11  # of f at the best constant: nearer than both, no bound will come
 WHY = {
@@ -96,8 +101,19 @@ def find(
     """Do what `solve` does, without a warning."""
     passes = Passes(f, tol, max_iter, seed, watch)
     with one_thread():
-        if isinstance(f.loss, Squared) and f.rows.n_features <= GRAM_COLUMNS:
-            return passes.exact()
+        if isinstance(f.loss, Squared):
+            if _row_space.fits(f):
+                solved = _row_space.solve(f)
+                if passes.reached(solved):
+                    return passes.exact(solved)
+                start = solved.coef, solved.intercept
+            if f.rows.n_features <= GRAM_COLUMNS:
+                return passes.exact(_least_squares.solve(f))
+        elif _row_space.pays(f):
+            outcome = passes.by_rows(start)
+            if outcome.stop_reason != "no_improvement":
+                return outcome
+            start = f.rows.to_user(outcome.W)
         return passes.outcome(start)
 
 
@@ -116,28 +132,67 @@ class Passes:
         self.begun = time.perf_counter()
         self.t = 0
         self.best: tuple[Point, float, str] | None = None
+        self.rough = False  # whether only bounds count that hold in other coordinates
         self.retry = math.inf  # how near f* the bound is worth another try
 
-    def exact(self) -> Outcome:
+    def reached(self, solved: Solved) -> bool:
+        """Return whether the optimum of each output is certified."""
+        fallen = solved.start - solved.value + solved.gap
+        return bool(np.all(solved.gap <= self.tol * fallen + 1e-14 * self.floor))
+
+    def exact(self, solved: Solved) -> Outcome:
         """Return the solution of the normal equations."""
-        solved = _least_squares.solve(self.f)
         W = self.f.rows.from_user(solved.coef, solved.intercept)
         value, gap = float(solved.value.sum()), float(solved.gap.sum())
         self.best = Point(W, value, np.zeros_like(W)), gap, "least squares"
-        rounding = 1e-14 * self.floor
-        fallen = solved.start - solved.value + solved.gap
-        done = bool(np.all(solved.gap <= self.tol * fallen + rounding))
-        reason = "certified" if done else "no_improvement"
+        reason = "certified" if self.reached(solved) else "no_improvement"
         self._note(reason)
         return self._outcome(reason)
 
-    def outcome(self, start: tuple[Array, Array] | None) -> Outcome:
+    def by_rows(self, start: tuple[Array, Array] | None) -> Outcome:
+        """Run in the space of the rows, and return what f says of where it ended."""
+        f = self.f
+        if issparse(f.rows.X):  # whose rows may have so little in common that this will do
+            if start is None:
+                start = self._ascended()
+            W = _auto.start(f) if start is None else f.rows.from_user(*start)
+            for point in islice(newton(f, W), FEW):
+                if stop := self._judge(point, math.inf):
+                    return self._outcome(stop)
+                start = f.rows.to_user(point.W)
+        space = _row_space.Coordinates(f)
+
+        def seen(W: Array) -> Array:
+            return f.rows.from_user(*space.outside(W))
+
+        told, score = self.watch
+        watch = Watch(
+            told and (lambda W, k, record: told(seen(W), k, record)),
+            score and (lambda W: score(seen(W))),
+        )
+        inner = Passes(space.f, INNER * self.tol, self.max_iter, self.seed, watch)
+        inner.begun, inner.records, inner.rough = self.begun, self.records, True
+        wide = space.f.n_params > WHOLE
+        found = inner.outcome(start and space.inside(*start), wide)
+        f.set_metric(space.rows.mean, np.ones(f.rows.n_features))
+        point = at(f.value_and_gradient, seen(found.W))
+        gap, name = self._gap(point, 0.0, math.inf)
+        self.best, self.t, reason = (point, gap, name), inner.t, found.stop_reason
+        self.records[-1] |= {"loss": point.value, "objective": point.value, "gap": gap}
+        if self._certified(point.value, gap):
+            reason = "certified"
+        elif reason == "certified":  # but not beyond rounding
+            reason = "no_improvement"
+        return self._outcome(reason)
+
+    def outcome(self, start: tuple[Array, Array] | None, wide: bool = False) -> Outcome:
         """Run, and return where it ended."""
+        wide = wide or not fits(self.f)
         if start is not None and isinstance(self.f.loss, Softmax):
             # Here f is lowest, and a sample's Hessian holds its bound.
             start = start[0] - start[0].mean(axis=0), start[1] - np.mean(start[1])
         try:
-            reason = self._run(start) if fits(self.f) else self._run_wide(start)
+            reason = self._run_wide(start) if wide else self._run(start)
         except KeyboardInterrupt:
             if self.best is None:
                 raise
@@ -233,7 +288,7 @@ class Passes:
             return self._certified(point.value, gap) or never
 
         if start is None:
-            start = dual_ascent(f, self.tol * self.floor, self.seed)
+            start = self._ascended()
         point = at(F, _auto.start(f) if start is None else f.rows.from_user(*start))
         if not point.value <= self.floor:
             point = at(F, _auto.start(f))
@@ -248,7 +303,12 @@ class Passes:
                 return stop
         return "no_improvement"
 
+    def _ascended(self) -> tuple[Array, Array] | None:
+        return dual_ascent(self.f, self.tol * self.floor, self.seed)
+
     def _bound_by(self, sample: Any, P: Any) -> None:
+        if self.rough:
+            return
         if isinstance(P, Whole):  # whose matrix costs many passes: the fewest rows do
             self.subset = self.subset or SubsetBound(sample)
         elif not isinstance(self.f.loss, Softmax):
