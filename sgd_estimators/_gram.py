@@ -19,6 +19,7 @@ from ._scores import means
 Array = NDArray[np.float64]
 
 PARTS, PART_BYTES = 16, 1 << 20  # of the rows: their number at most, their size at least
+MATRICES_BYTES = 1 << 25  # of the sums of more than two parts
 SQUARES_A_PASS = 9  # of the columns that a product of the rows takes, a pass of one's time
 SPARSE = 5  # the same for CSR, of the non-zeros
 
@@ -28,8 +29,9 @@ def in_parts(f: Objective, part: Callable[[Any], Array]) -> Array:
 
     It is added up in their order: the bits do not depend on how many threads there are.
     """
-    n = f.n_active
-    parts = int(min(max(f.rows.row_bytes * n // PART_BYTES, 1), PARTS))
+    n, d = f.n_active, f.rows.n_features
+    most = min(PARTS, max(2, MATRICES_BYTES // (8 * d * d + 1)))
+    parts = int(min(max(f.rows.row_bytes * n // PART_BYTES, 1), most))
     rows = [f.indices[i * n // parts : (i + 1) * n // parts] for i in range(parts)]
     return np.asarray(sum(spread(part, rows, f.n_jobs)))
 

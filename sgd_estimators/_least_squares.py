@@ -1,4 +1,4 @@
-"""Least squares with few columns: one pass for the Gram matrix, then the exact solution.
+"""Least squares by its columns: one pass for the Gram matrix, then the exact solution.
 
 The Gram matrix of the centred columns is the Hessian, so W - H^-1 grad f(W) is the
 optimum from any W. Nearly collinear columns lose their digits in it: they are seen again,
@@ -11,17 +11,26 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve, eigh, get_lapack_funcs, lstsq
-from scipy.sparse import issparse
+from scipy.linalg import (
+    cho_factor,
+    cho_solve,
+    eigh,
+    get_lapack_funcs,
+    lstsq,
+)
+from scipy.sparse import csr_array, issparse
 
 from ._gram import in_parts
 from ._kernels.objective import Objective
+from ._kernels.rows import span
 
 Array = NDArray[np.float64]
 
 RESOLVED = 1e-10  # of the largest root of H: a smaller one has lost its digits
 NULL = 1e-28  # the same, seen rotated: a smaller one is rounding
 ROTATIONS = 3
+THIN = 0.06  # of the entries: with fewer, sparse products cost less
+THIN_ROWS = 1 << 14  # at a time
 
 
 class Solved(NamedTuple):
@@ -93,7 +102,7 @@ def _optimum(
     value, gap = np.zeros(f.n_outputs), np.zeros(f.n_outputs)
     for alpha in np.unique(f.alpha):
         of = np.flatnonzero(f.alpha == alpha)
-        H = gram + alpha * (B.T @ B)
+        H = gram + alpha * (B.T @ B) if alpha > 0 else gram
         scale = equilibrate(H)
         factor = factorised(scale[:, None] * H * scale)
         w = np.zeros((len(H), len(of)))
@@ -186,8 +195,6 @@ def _moments(f: Objective, pilot: Array, origin: Array, T: Array | None) -> Mome
         total = np.delete(second[d], d)
         second = np.delete(np.delete(second, d, axis=0), d, axis=1)
         second -= np.outer(total, total)
-    else:  # the rows are seen from 0, again and again
-        total = np.zeros(d + f.n_outputs)
     return Moments(
         total[:d],
         total[d:],
@@ -199,7 +206,10 @@ def _moments(f: Objective, pilot: Array, origin: Array, T: Array | None) -> Mome
 
 def _second(f: Objective, origin: Array, T: Array | None, rows: Any) -> Array:
     """Return the sum of s v v' over rows, v = ((x - pilot) T, 1, y - origin)."""
-    d, D = f.rows.n_features, f.rows.n_features + f.rows.fit_intercept
+    X, d = f.rows.X, f.rows.n_features
+    if T is None and issparse(X) and X.nnz < THIN * d * X.shape[0]:
+        return _thin_second(f, origin, rows)
+    D = d + f.rows.fit_intercept
     second = np.zeros((D + f.n_outputs, D + f.n_outputs))
     for part, X in f.rows.seen_blocks(rows):
         if T is not None:
@@ -212,4 +222,28 @@ def _second(f: Objective, origin: Array, T: Array | None, rows: Any) -> Array:
         second[:D, :D] += X.T @ X
         second[:D, D:] += X.T @ Y
         second[D:, D:] += Y.T @ Y
+    return second
+
+
+def _thin_second(f: Objective, origin: Array, rows: Any) -> Array:
+    """Do the same where columns without a pilot have few entries, whose products are few."""
+    pilot, d, K = f.rows.mean, f.rows.n_features, f.n_outputs
+    size = d + f.rows.fit_intercept + K
+    few = np.flatnonzero(pilot == 0)
+    rest = np.setdiff1d(np.arange(size), few)
+    width = len(rest) - (size - d)
+    second = np.zeros((size, size))
+    for begin in range(0, len(rows), THIN_ROWS):
+        part = span(rows[begin : begin + THIN_ROWS])
+        block = f.rows.X[part]
+        root = 1.0 if f.weight is None else np.sqrt(f.weight[part])[:, None]
+        S = csr_array(block[:, few].multiply(root), dtype=np.float64)
+        C = np.ones((block.shape[0], len(rest)))
+        C[:, :width] = block[:, rest[:width]].toarray() - pilot[rest[:width]]
+        C[:, len(rest) - K :] = f.y[part] - origin
+        C *= root
+        second[np.ix_(few, few)] += (S.T @ S).toarray()
+        second[np.ix_(few, rest)] += S.T @ C
+        second[np.ix_(rest, rest)] += C.T @ C
+    second[np.ix_(rest, few)] = second[np.ix_(few, rest)].T
     return second

@@ -13,19 +13,26 @@ Other losses are minimised over the coordinates of W in the right singular vecto
 penalty stays what it is, and conjugate gradients need only a few steps.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigh, get_blas_funcs, qr
+from scipy.linalg import eigh, qr
 from scipy.sparse import csc_array, csr_array, issparse
 
 from ._kernels.objective import Objective
 from ._kernels.rows import as_rows, numbers, span
-from ._least_squares import NULL, ROTATIONS, Solved, equilibrate, factorised, well_posed
+from ._least_squares import (
+    NULL,
+    ROTATIONS,
+    Solved,
+    equilibrate,
+    factorised,
+    well_posed,
+)
+from ._pool import spread
 
 Array = NDArray[np.float64]
 Solution = Callable[[Array], Array]
@@ -204,13 +211,8 @@ class RowSpace:
             columns = np.flatnonzero(~few)
         parts = np.array_split(columns, PARTS)
         products = partial(self._gram, X, T)
-        found: Iterable[Array]
-        if self.n_jobs == 1 or n * len(columns) < BLOCK_BYTES:
-            found = map(products, parts)
-        else:
-            with ThreadPoolExecutor(min(self.n_jobs, PARTS)) as pool:
-                found = pool.map(products, parts)
-        for part in found:
+        n_jobs = 1 if n * len(columns) < BLOCK_BYTES else self.n_jobs
+        for part in spread(products, parts, n_jobs):
             total += part
         # The mean is off by rounding, which large values make large.
         return total if T is not None else self.centred(self.centred(total).T)
@@ -227,15 +229,14 @@ class RowSpace:
 
     def _gram(self, X: Any, T: Array | None, columns: Any) -> Array:
         n = len(self.root) if T is None else T.shape[1]
-        syrk = get_blas_funcs("syrk", dtype=np.float64)
-        total = np.zeros((n, n), order="F")
+        total = np.zeros((n, n))
         for part, B in self._blocks(X, columns):
             if self.unit is not None:
                 B /= self.unit[part]
             if T is not None:
                 B = T.T @ B
-            total = syrk(1.0, B.T, beta=1.0, c=total, trans=1, overwrite_c=1)
-        return total + np.triu(total, 1).T
+            total += B @ B.T
+        return total
 
     def _stored(self) -> Any:
         """Return X so that a block of its columns is near."""

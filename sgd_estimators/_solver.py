@@ -29,7 +29,9 @@ from ._wide import dual_ascent, least_squares, newton
 
 Array = NDArray[np.float64]
 
-GRAM_COLUMNS = 512  # up to which least squares goes through the Gram matrix
+GRAM_COLUMNS = 512  # up to which least squares goes through the Gram matrix; without a ...
+GRAM_BYTES, GRAM_MATRICES = 1 << 28, 3  # ... penalty, where these fit the room or X,
+GRAM_WORK = 1e12  # and its products are no more: some tens of seconds
 KEPT = 1 << 25  # bytes that a Hessian and its mini-batch may always take
 SHARE = 0.1  # of the bytes of X that they may take
 PATIENCE = 16  # passes that a sample's Hessian serves for
@@ -107,7 +109,7 @@ def find(
                 if passes.reached(solved):
                     return passes.exact(solved)
                 start = solved.coef, solved.intercept
-            if f.rows.n_features <= GRAM_COLUMNS:
+            if gram_pays(f):
                 return passes.exact(_least_squares.solve(f))
         elif _row_space.pays(f):
             outcome = passes.by_rows(start)
@@ -381,6 +383,18 @@ def fits(f: Objective) -> bool:
     D = f.rows.n_features + 1
     room = max(KEPT, SHARE * f.rows.row_bytes * f.n_active)
     return 8 * D * (D + min(f.n_active, ROWS_A_PARAMETER * D)) <= room
+
+
+def gram_pays(f: Objective) -> bool:
+    """Return whether least squares is to go through the Gram matrix of the columns.
+
+    Without a penalty there is no other bound.
+    """
+    n, d = f.n_active, f.rows.n_features
+    room = GRAM_MATRICES * 8 * d * d <= max(GRAM_BYTES, f.rows.row_bytes * n)
+    return d <= GRAM_COLUMNS or (
+        bool(np.any(f.alpha == 0)) and room and n * d * d <= GRAM_WORK
+    )
 
 
 def floor(f: Objective) -> float:

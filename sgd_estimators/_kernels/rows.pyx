@@ -58,6 +58,7 @@ cdef enum:
     AHEAD_BYTES = 16384  # asked for early enough to hide the memory's latency
 
 BLOCK_BYTES = 1 << 20  # of float64 that a pass made with NumPy holds at a time
+WIDEST = 512  # rows of a block that is worth the adding up of its products
 
 
 def aligned(Py_ssize_t n_rows, Py_ssize_t width):
@@ -177,7 +178,7 @@ cdef class Rows:
 
     def seen_blocks(self, rows):
         """Yield (part of rows, these rows as they are seen) a block after the other."""
-        step = max(1, BLOCK_BYTES // (8 * self.width))
+        step = max(BLOCK_BYTES // (8 * self.width), min(self.width, WIDEST))
         for begin in range(0, len(rows), step):
             part = rows[begin:begin + step]
             yield span(part), self.seen(numbers(part))
