@@ -3,7 +3,7 @@
 from typing import Any
 
 from ._kernels import steps
-from ._optimizer import Optimizer, check_eps, check_flag, check_fractions
+from ._optimizer import Optimizer, check_flag, check_fractions, check_positive
 
 
 class AdaGrad(Optimizer):
@@ -42,7 +42,7 @@ class AdaGrad(Optimizer):
 
     def start(self, n_params: int) -> steps.Step:
         """Begin a run: see `Optimizer.start`."""
-        check_eps(self.eps)
+        check_positive(eps=self.eps)
         return steps.AdaGradStep(n_params, self.eps)
 
 
@@ -102,7 +102,7 @@ class RMSProp(Optimizer):
         """Begin a run: see `Optimizer.start`."""
         check_fractions(rho=self.rho, momentum=self.momentum)
         check_flag("centered", self.centered)
-        check_eps(self.eps)
+        check_positive(eps=self.eps)
         return steps.RMSPropStep(n_params, self.rho, self.momentum, self.centered, self.eps)
 
 
@@ -149,7 +149,7 @@ class AdaDelta(Optimizer):
     def start(self, n_params: int) -> steps.Step:
         """Begin a run: see `Optimizer.start`."""
         check_fractions(rho=self.rho)
-        check_eps(self.eps)
+        check_positive(eps=self.eps)
         return steps.AdaDeltaStep(n_params, self.rho, self.eps)
 
     def auto_rate(self, smoothness: Any) -> float:

@@ -33,6 +33,7 @@ from ._state import Outcome, Plan, Record
 from ._stream import Seen, digest, seen
 from ._twin import Twin
 from ._validation import Validation, given, hold_out
+from .schedules import get_rate
 
 Array = NDArray[np.float64]
 
@@ -311,7 +312,7 @@ class LinearSGD(Twin):
     def _plan(self, f: Objective, *, streaming: bool = False, fresh: bool = False) -> Plan:
         plan = Plan(
             optimizer=resolve_optimizer(self, streaming=streaming),
-            learning_rate=None if self.learning_rate == "auto" else self.learning_rate,
+            learning_rate=get_rate(self.learning_rate),
             schedule=resolve_schedule(self.schedule),
             batch_size=self.batch_size,
             average=(1 if self.average is True else self.average) or None,

@@ -14,9 +14,10 @@ optimizer : str, Optimizer or subclass of Optimizer, default="auto"
     passes preconditioned by the last one's Hessian; least squares of few columns by one
     pass for the normal equations; dual ascent and conjugate gradients where a Hessian
     would be too large. Otherwise, and in `partial_fit`, ``SGD(momentum)``.
-learning_rate : float or "auto", default="auto"
+learning_rate : float, str or rate object, default="auto"
     The rate alpha_0 of the first step, > 0. "auto" comes from the smoothness of f: see
-    `Optimizer.auto_rate`.
+    `Optimizer.auto_rate`. With "polyakstep", "linesearch", "dog", an object of
+    `sgd_estimators.schedules` or your own, each step finds its rate from its mini-batch.
 momentum : float, default=None
     In [0, 1): takes the place of the optimizer's own. An error with an optimizer that
     has none.
@@ -24,7 +25,7 @@ schedule : str, Schedule or callable, default="auto"
     How the rate goes on, ``alpha_t = alpha_0 schedule(t)``: "constant", "cosine", ... or
     an object of `sgd_estimators.schedules`, or any function of the update t. "auto"
     raises the rate while the loss falls (not above a rate that you set), cuts it past
-    the noise floor, and begins again.
+    the noise floor, and begins again; with a rate object it is "constant".
 batch_size : int, "full" or "auto", default="auto"
     Rows a step. "auto" is all of at most 64 rows, and 4 to 512 of more; with
     ``preconditioner="hessian"``, as many as there are columns at least.
@@ -97,7 +98,8 @@ stop_reason_ : str
     "certified", "no_improvement", "early_stopping", "callback", "interrupted",
     "max_iter" or "diverged".
 learning_rate_, optimizer_
-    What "auto" stood for; "newton" is the certified solver.
+    What "auto" stood for; "newton" is the certified solver. With a rate object, the last
+    rate.
 history_ : dict of ndarray
     A value for each epoch of "loss" (the mean of the batches' f_B), "rate", "seconds",
     "objective", "gap" (both NaN where f was not evaluated) and "score".
@@ -109,7 +111,8 @@ ConvergenceWarning
 DivergenceWarning
     When a rate that you set makes the run diverge; the best iterate is returned.
 UserWarning
-    When the run ends before the epoch that `average` names, or has lost a step's state.
+    When the run ends before the epoch that `average` names, or has lost the state of a
+    step or a rate object.
 """
 
 

@@ -14,6 +14,7 @@ from ._kernels.preconditioned import Preconditioned
 from ._kernels.steps import SGDStep, Step
 from ._kernels.variance import Corrected
 from ._newton import Samples, learn
+from ._rates import check_rate
 from ._solver import fits
 from ._state import Plan, Run
 
@@ -77,11 +78,11 @@ class Estimate:
             run.W, loss = self.batches.ascend(W, order)
             return loss
         size = run.batch_size
-        if may_be_lazy(self.batches, run.step, rates, size):
+        if run.rule is None and may_be_lazy(self.batches, run.step, rates, size):
             return run_lazy_epoch(self.batches, W, order, size, len(rates), rates[0])
         if self.inside is not None:
             W = self.inside.inside(W)
-        loss = run_epoch(self.batches, run.step, W, order, run.batch_size, rates)
+        loss = run_epoch(self.batches, run.step, W, order, size, rates, run.rule)
         run.W = W if self.inside is None else self.inside.outside(W)
         return loss
 
@@ -115,6 +116,7 @@ def may_be_lazy(f: Objective, step: Step, rates: Array, size: int) -> bool:
 def check(f: Objective, plan: Plan) -> None:
     """Raise ValueError where the plan asks for what cannot be had of f."""
     plan.optimizer._check_task(f, plan)
+    check_rate(plan.learning_rate, plan.optimizer, plan.schedule)
     if plan.hessian and not fits(f):
         raise ValueError(
             'preconditioner="hessian" needs a matrix of '

@@ -1,9 +1,11 @@
-"""The warning of a run that diverged, and how this package warns."""
+"""What a run that did not end well has to say, and how this package warns."""
 
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 HERE = str(Path(__file__).parent / "_")[:-1]
@@ -19,3 +21,33 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(HERE):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
+
+
+def warn_of_end(reason: str, run: Any, plan: Any) -> None:
+    """Say what a user must know about a run that did not end well."""
+    if reason == "diverged":
+        given = plan.learning_rate if plan.rated else f"{run.rate:g}"
+        better = "a schedule that decays" if plan.rated else "a smaller learning_rate"
+        warn(
+            f"The run diverged at learning_rate={given} and returned its best "
+            f"iterate. Use {better}, or learning_rate='auto'.",
+            DivergenceWarning,
+        )
+    elif reason == "max_iter" and not plan.streaming:
+        losses = np.array(run.losses[-10:])
+        noisy = len(losses) > 5 and (
+            losses[:-5].mean() - losses[-5:].mean()
+            < 1e-2 * (run.floor - losses[-5:].mean())
+        )
+        cause = (
+            "tol is below the noise floor of this rate: use schedule='auto' or a "
+            "decaying schedule, a smaller learning_rate, or a larger batch_size"
+            if noisy
+            else "the run is still falling, slowly: raise max_iter, or tol, or use "
+            "learning_rate='auto' and momentum=0.9"
+        )
+        warn(
+            f"Stopped by max_iter, after {run.epoch} epochs, before "
+            f"tol={plan.tol:g} was certified; {cause}.",
+            ConvergenceWarning,
+        )

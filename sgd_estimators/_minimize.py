@@ -25,6 +25,7 @@ from ._params import (
 from ._run import go_on
 from ._state import Outcome, Plan, Run
 from .optimizers import get_optimizer
+from .schedules import get_rate
 
 Array = NDArray[np.float64]
 
@@ -114,7 +115,7 @@ def minimize(
     W: ArrayLike | None = None,
     optimizer: Any = "sgd",
     *,
-    learning_rate: float | str = "auto",
+    learning_rate: Any = "auto",
     schedule: Any = "auto",
     batch_size: int | str = "auto",
     preconditioner: str | None = None,
@@ -134,7 +135,7 @@ def minimize(
     W : array-like of shape (n_outputs, n_columns), default=None
         Where to start; None: 0, with the best constants as intercepts.
     optimizer : str, Optimizer or subclass of Optimizer, default="sgd"
-    learning_rate : float or "auto", default="auto"
+    learning_rate : float, str or rate object, default="auto"
     schedule : str, Schedule or callable, default="auto"
     batch_size : int, "full" or "auto", default="auto"
     preconditioner : "hessian" or None, default=None
@@ -172,8 +173,6 @@ def minimize(
     """
     if not isinstance(f, Objective):
         raise TypeError(f"f must be an Objective, as `objective` returns, got {f!r}")
-    if learning_rate != "auto":
-        real("learning_rate", learning_rate, 0, open_=True)
     valid = preconditioner in (None, "hessian")
     choice("preconditioner", preconditioner, '"hessian" or None', valid)
     hessian = preconditioner is not None
@@ -194,7 +193,7 @@ def minimize(
         begin = given
     plan = Plan(
         optimizer=rule,
-        learning_rate=None if learning_rate == "auto" else float(learning_rate),
+        learning_rate=get_rate(learning_rate),
         schedule=resolve_schedule(schedule),
         batch_size=batch_size,
         hessian=hessian,

@@ -21,10 +21,11 @@ def check_fractions(**values: Any) -> None:
             raise ValueError(f"{name} must be in [0, 1), got {value!r}")
 
 
-def check_eps(eps: Any) -> None:
-    """Raise ValueError unless eps is positive and finite."""
-    if not (isinstance(eps, Real) and 0 < float(eps) < math.inf):
-        raise ValueError(f"eps must be a finite number > 0, got {eps!r}")
+def check_positive(**values: Any) -> None:
+    """Raise ValueError unless every value is positive and finite."""
+    for name, value in values.items():
+        if not (isinstance(value, Real) and 0 < float(value) < math.inf):
+            raise ValueError(f"{name} must be a finite number > 0, got {value!r}")
 
 
 def check_flag(name: str, value: Any) -> None:

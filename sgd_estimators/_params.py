@@ -16,7 +16,7 @@ from sklearn.utils import assert_all_finite, check_array, check_random_state
 from ._optimizer import Optimizer
 from ._pool import spread
 from .optimizers import SGD, get_optimizer
-from .schedules import get_schedule
+from .schedules import get_rate, get_schedule
 
 Array = NDArray[np.float64]
 
@@ -57,11 +57,8 @@ def choice(name: str, value: Any, takes: str, valid: bool) -> None:
 
 def check_shared(model: Any) -> None:
     """Check the parameters that all estimators share."""
-    rate, batch, average = model.learning_rate, model.batch_size, model.average
-    if isinstance(rate, str):
-        choice("learning_rate", rate, '"auto" or a number > 0', rate == "auto")
-    else:
-        real("learning_rate", rate, 0, open_=True)
+    batch, average = model.batch_size, model.average
+    get_rate(model.learning_rate)
     if isinstance(batch, str):
         takes = '"auto", "full" or an integer >= 1'
         choice("batch_size", batch, takes, batch in ("auto", "full"))

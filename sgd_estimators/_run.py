@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
 
 from . import _auto
 from ._certificates import Certificate
 from ._decays import Constant
 from ._estimate import Estimate
-from ._exceptions import DivergenceWarning, warn
+from ._exceptions import warn, warn_of_end
 from ._kernels.objective import Objective
 from ._kernels.steps import AveragedStep, Step, as_step
+from ._rates import start_rate
 from ._schedule import Schedule
 from ._state import FIELDS, Outcome, Plan, Run, series
 
@@ -50,7 +50,8 @@ class Epochs:
         self.exact = plan.optimizer._exact
         self.schedule: Any = plan.schedule
         if plan.schedule == "auto":
-            self.schedule = Constant() if self.exact else _auto.Auto()
+            steady = self.exact or plan.rated
+            self.schedule = Constant() if steady else _auto.Auto()
         self.small = _auto.fits_cache(f) or self.exact  # or its epochs cost more
         self.n_batches = -(-f.n_active // run.batch_size)
         self.evaluated: tuple[int, float, Array, Array, str] | None = None
@@ -58,14 +59,14 @@ class Epochs:
 
     def _begin(self) -> None:
         """Prepare a run that has not begun, or that lost its step."""
-        run, f = self.run, self.f
-        if run.mark is None and not self.plan.streaming:
+        run, f, plan = self.run, self.f, self.plan
+        if run.mark is None and not plan.streaming:
             run.recognise(f)
         if math.isnan(run.floor):
             start = _auto.start(f)
             run.floor = self._value(start)
             run.begun = run.floor if np.array_equal(run.W, start) else self._value(run.W)
-            if self.plan.fresh:  # few rows may have a constant that fits them too well
+            if plan.fresh:  # few rows may have a constant that fits them too well
                 assert run.constant is not None
                 start = run.constant
                 run.floor = max(run.floor, self._value(start))
@@ -73,22 +74,25 @@ class Epochs:
                 run.constant = start
             run.highest = max(run.highest, run.floor)
             if run.best is None and math.isfinite(run.begun):
-                better = run.begun <= run.floor or self.plan.fresh
+                better = run.begun <= run.floor or plan.fresh
                 run.best = (run.begun, run.W.copy()) if better else (run.floor, start)
-        self.estimate = Estimate(f, run, self.plan)
+        self.estimate = Estimate(f, run, plan)
         if run.step is None:
             if run.lost:
                 warn(
-                    "The state of the optimizer's step was lost in a copy, because the "
-                    "step is a closure: it begins anew. Use a class with __call__.",
+                    "The state of the optimizer's step, or of a rate object, was lost in a "
+                    "copy, because it is a closure: it begins anew. Use a class with "
+                    "__call__.",
                 )
             run.step, run.lost = self._new_step(), False
-        if math.isnan(run.rate):
+        if plan.rated and run.rule is None:
+            run.rule = start_rate(plan.learning_rate)
+        if math.isnan(run.rate) and not plan.rated:
             if self.exact:
                 run.rate = 1.0
-            elif self.plan.learning_rate is None:
+            elif plan.learning_rate is None:
                 batch = min(run.batch_size, f.n_active)
-                if self.plan.fresh:
+                if plan.fresh:
                     assert run.constant is not None
                     smooth = _auto.smoothness(
                         f, batch, run.seed, run.constant, run.row_norm
@@ -98,15 +102,15 @@ class Epochs:
                 else:
                     smooth = _auto.smoothness(self.estimate.f, batch, run.seed)
                 run.rated = batch
-                run.rate = float(self.plan.optimizer.auto_rate(smooth)) / 4**run.cuts
+                run.rate = float(plan.optimizer.auto_rate(smooth)) / 4**run.cuts
             else:
-                run.rate, run.ceiling = self.plan.learning_rate, 1.0
+                run.rate, run.ceiling = plan.learning_rate, 1.0
             run.first_rate = run.rate
-        if isinstance(self.schedule, Schedule) and self.plan.schedule != "auto":
+        if isinstance(self.schedule, Schedule) and plan.schedule != "auto":
             penalty = float(f.alpha.max(initial=0.0))
             self.schedule = self.schedule.bind(run.first_rate, penalty)
         length = 1 if self.exact else run.run_length  # their noise matters to gradients
-        self.order = _auto.order(f, self.plan.shuffle, length)
+        self.order = _auto.order(f, plan.shuffle, length)
 
     def _new_step(self) -> Step:
         step = as_step(self.plan.optimizer.start(self.f.n_params))
@@ -144,8 +148,10 @@ class Epochs:
             factors = self.schedule(run.epoch if per_epoch else t, history)
         else:
             factors = self.schedule(t)
-        rates = run.rate * np.broadcast_to(factors, t.shape).astype(np.float64)
-        return np.maximum(rates, run.safe)
+        rates = np.broadcast_to(factors, t.shape).astype(np.float64)
+        if run.rule is not None:
+            return rates
+        return np.maximum(run.rate * rates, run.safe)
 
     def advance(self) -> None:
         """Visit the rows once: W <- step(W, grad f_B(W), rate) for every batch B."""
@@ -163,6 +169,8 @@ class Epochs:
         rates = self.rates()
         with np.errstate(all="ignore"):
             loss = self.estimate.epoch(self.order, rates)
+        if run.rule is not None:
+            run.rate = float(rates[-1])
         run.epoch += 1
         run.t += self.n_batches
         run.streamed += self.n_batches if plan.fresh else 0
@@ -312,7 +320,8 @@ class Epochs:
         """Return to the best point; cut an automatic rate and go on, else stop."""
         run = self.run
         run.W = self._start() if run.best is None else run.best[1].copy()
-        run.step, run.memory, run.safe = self._new_step(), None, 0.0
+        run.step, run.rule = self._new_step(), None
+        run.memory, run.safe = None, 0.0
         run.cuts += 1
         if self.plan.learning_rate is not None or run.cuts > MAX_CUTS:
             return "diverged"
@@ -351,7 +360,7 @@ class Epochs:
         converged = self.certified(gap, float(value))
         if converged and reason in ("max_iter", "no_improvement"):
             reason = "certified"
-        self._warn(reason)
+        warn_of_end(reason, run, plan)
         total = float(gap.sum())
         return Outcome(
             W.copy(),
@@ -367,31 +376,3 @@ class Epochs:
             rate=run.rate,
             run=run,
         )
-
-    def _warn(self, reason: str) -> None:
-        """Say what a user must know about a run that did not end well."""
-        run = self.run
-        if reason == "diverged":
-            warn(
-                f"The run diverged at learning_rate={run.rate:g} and returned its best "
-                "iterate. Use a smaller learning_rate, or learning_rate='auto'.",
-                DivergenceWarning,
-            )
-        elif reason == "max_iter" and not self.plan.streaming:
-            losses = np.array(run.losses[-10:])
-            noisy = len(losses) > 5 and (
-                losses[:-5].mean() - losses[-5:].mean()
-                < 1e-2 * (run.floor - losses[-5:].mean())
-            )
-            cause = (
-                "tol is below the noise floor of this rate: use schedule='auto' or a "
-                "decaying schedule, a smaller learning_rate, or a larger batch_size"
-                if noisy
-                else "the run is still falling, slowly: raise max_iter, or tol, or use "
-                "learning_rate='auto' and momentum=0.9"
-            )
-            warn(
-                f"Stopped by max_iter, after {run.epoch} epochs, before "
-                f"tol={self.plan.tol:g} was certified; {cause}.",
-                ConvergenceWarning,
-            )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from . import _auto
 from ._kernels.objective import Objective
+from ._kernels.rates import Rate
 from ._kernels.steps import Step
 from ._optimizer import Optimizer
 from ._schedule import Schedule
@@ -36,7 +37,7 @@ class Plan:
     """What a run is told to do."""
 
     optimizer: Optimizer
-    learning_rate: float | None = None  # None: automatic
+    learning_rate: Any = None  # a number, a rate object, or None: automatic
     schedule: Schedule | Callable[..., Any] | str = "auto"
     batch_size: int | str = "auto"  # as the user gave it
     average: int | str | None = None  # the epoch to average from, or "tail"
@@ -50,6 +51,11 @@ class Plan:
     fresh: bool = False  # over rows that the run has not seen
     score: Callable[[Array], float] | None = None
 
+    @property
+    def rated(self) -> bool:
+        """Whether each step finds its own rate."""
+        return not (self.learning_rate is None or isinstance(self.learning_rate, float))
+
 
 @dataclass
 class Run:
@@ -60,6 +66,7 @@ class Run:
     seed: int
     batch_size: int
     step: Step | None = None
+    rule: Rate | None = None  # of a rate object
     memory: tuple[Array, Array] | None = None  # of the rows' slopes, or duals
     roots: Array | None = None  # of the inverse of a mini-batch's Hessian
     rate: float = math.nan
@@ -83,7 +90,7 @@ class Run:
     best_score: tuple[float, Array] | None = None
     stalled: int = 0  # epochs without a gain
     nearest: float = math.inf  # the gap at the last gain of a run without noise
-    lost: bool = False  # the step's state, in a copy
+    lost: bool = False  # the step's state and the rule's, in a copy
     cuts: int = 0  # of an automatic rate, after a divergence
     looked: int = 0  # the epoch of the last evaluation
     lowest: float = math.inf  # mean loss of an epoch
@@ -106,7 +113,7 @@ class Run:
         """Drop what the data taught: slopes, and a matrix with what is in its metric."""
         self.memory, self.safe, self.nearest = None, 0.0, math.inf
         if self.roots is not None:
-            self.roots = self.step = None
+            self.roots = self.step = self.rule = None
             self.rate = math.nan
 
     def restart(self, batch_size: int) -> None:
@@ -115,7 +122,7 @@ class Run:
             self.W = self.best[1].copy()
         self.stalled, self.lowest = 0, math.inf
         self.step, self.rate, self.ceiling = None, math.nan, math.inf
-        self.roots = self.memory = None
+        self.rule = self.roots = self.memory = None
         self.safe, self.nearest = 0.0, math.inf
         self.batch_size = batch_size
         self.losses, self.factors, self.cuts = series(), series(), 0
@@ -151,6 +158,7 @@ class Run:
         if all(map(np.array_equal, new, old)):
             return
         self.unlearn()
+        self.rule = None  # its distances are in the old metric
 
         def moved(W: Array) -> Array:
             rows.set_metric(*old)
@@ -177,13 +185,15 @@ class Run:
     def copy(self) -> "Run":
         """Return a run to go on with while this one stays; a closure moves into it."""
         try:
-            step = pickle.loads(pickle.dumps(self.step))
+            step, rule = pickle.loads(pickle.dumps((self.step, self.rule)))
         except NOT_PICKLED:
-            step, self.step, self.lost = self.step, None, True
+            step, rule = self.step, self.rule
+            self.step, self.rule, self.lost = None, None, True
         return replace(
             self,
             W=self.W.copy(),
             step=step,
+            rule=rule,
             lost=self.lost and step is None,
             losses=self.losses[:],
             factors=self.factors[:],
@@ -194,13 +204,13 @@ class Run:
     def __getstate__(self) -> dict[str, Any]:
         """Return what skops can look at before it loads: arrays in the place of series.
 
-        A step that cannot be copied (a closure's) is dropped: going on says so.
+        A step or a rule that cannot be copied (a closure's) is dropped: going on says so.
         """
         state = self.__dict__.copy()
         try:
-            pickle.dumps(self.step)
+            pickle.dumps((self.step, self.rule))
         except NOT_PICKLED:
-            state["step"], state["lost"] = None, True
+            state |= {"step": None, "rule": None, "lost": True}
         state["history"] = {name: np.array(v) for name, v in self.history.items()}
         return state | {name: np.array(state[name]) for name in SERIES}
 

@@ -15,7 +15,7 @@ from typing import Any
 from ._adaptive import AdaDelta, AdaGrad, RMSProp
 from ._dual import SDCA
 from ._kernels import steps
-from ._optimizer import Optimizer, check_eps, check_flag, check_fractions
+from ._optimizer import Optimizer, check_flag, check_fractions, check_positive
 from ._variance_reduced import SAGA, SVRG
 
 __all__ = [
@@ -135,7 +135,7 @@ class Adam(Optimizer):
     def start(self, n_params: int) -> steps.Step:
         """Begin a run: see `Optimizer.start`."""
         check_fractions(beta1=self.beta1, beta2=self.beta2)
-        check_eps(self.eps)
+        check_positive(eps=self.eps)
         check_flag("amsgrad", self.amsgrad)
         return steps.AdamStep(n_params, self.beta1, self.beta2, self.eps, self.amsgrad)
 
@@ -186,7 +186,7 @@ class NAdam(Optimizer):
     def start(self, n_params: int) -> steps.Step:
         """Begin a run: see `Optimizer.start`."""
         check_fractions(beta1=self.beta1, beta2=self.beta2)
-        check_eps(self.eps)
+        check_positive(eps=self.eps)
         return steps.NAdamStep(n_params, self.beta1, self.beta2, self.eps)
 
 

@@ -3,6 +3,9 @@
 The rate at t is ``alpha_t = alpha_0 * schedule(t)``, with t = 0 at the first update. A
 schedule is a pure function of t: it holds its arguments and no state, so that one call
 gives the factors of a whole epoch, or a picture of the run.
+
+`PolyakStep`, `LineSearch` and `DoG` are for ``learning_rate``: alpha_0 is then no number,
+but found anew at each step.
 """
 
 from collections.abc import Callable
@@ -24,24 +27,30 @@ from ._decays import (
     Polynomial,
     Step,
 )
+from ._rates import RATES, DoG, LineSearch, PolyakStep, get_rate
 from ._schedule import Array, History, Schedule, argument
 
 __all__ = [
+    "RATES",
     "SCHEDULES",
     "Bottou",
     "Constant",
     "Cosine",
+    "DoG",
     "Exponential",
     "Function",
     "InverseScaling",
     "InverseTime",
+    "LineSearch",
     "Linear",
     "OneCycle",
     "Plateau",
+    "PolyakStep",
     "Polynomial",
     "Schedule",
     "Step",
     "WarmUp",
+    "get_rate",
     "get_schedule",
 ]
 

@@ -103,3 +103,53 @@ def twin(optimizer):
     rules = (sgd, adagrad, rmsprop, adadelta, adam, nadam, lion)
     (rule,) = (r for r in rules if r.__name__ == type(optimizer).__name__.lower())
     return rule(**optimizer.get_params())
+
+
+def polyakstep(c):
+    before = np.inf
+
+    def rate(value, x, g, share):
+        nonlocal before
+        before = min(value(x) / (c * g @ g), 2**share * before)
+        return before
+
+    return rate
+
+
+def linesearch(c, factor):
+    before = np.inf
+
+    def rate(value, x, g, share):
+        nonlocal before
+        before = min(2**share * before, value(x) / (c * g @ g))
+        while value(x - before * g) > value(x) - c * before * g @ g:
+            before *= factor
+        return before
+
+    return rate
+
+
+def dog(first, eps):
+    points, gradients = [], []
+
+    def rate(value, x, g, share):
+        points.append(x)
+        gradients.append(g)
+        far = max(np.linalg.norm(x - points[0]) for x in points)
+        far = max(far, first * (1 + np.linalg.norm(points[0])))
+        return far / np.sqrt(np.sum(np.square(gradients)) + eps)
+
+    return rate
+
+
+def rate_twin(rate):
+    """Return the plain NumPy form of a rate object: ``(value, x, g, share) -> rate``.
+
+    ``value`` is f_B, and ``share`` the part of the rows that are in B.
+    """
+    (rule,) = (
+        r
+        for r in (polyakstep, linesearch, dog)
+        if r.__name__ == type(rate).__name__.lower()
+    )
+    return rule(**rate.get_params())

@@ -111,6 +111,15 @@ TRUSTED = {
         {"optimizer": "adam"},
         RUN | {ROOM + "optimizers.Adam", ROOM + "_kernels.steps.AdamStep"},
     ),
+    "dog": (
+        {"learning_rate": "dog"},
+        RUN
+        | {
+            ROOM + "optimizers.SGD",
+            ROOM + "_kernels.steps.SGDStep",
+            ROOM + "_kernels.rates.DoGRate",
+        },
+    ),
     "averaged": (
         {"momentum": 0.5, "schedule": "cosine", "average": True},
         RUN

@@ -13,6 +13,7 @@ from rules import RATED
 from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge
 from sgd_estimators.optimizers import SGD, SVRG, Adam, Optimizer, RMSProp
 from sgd_estimators.schedules import (
+    RATES,
     Constant,
     Cosine,
     Exponential,
@@ -55,6 +56,16 @@ class Bold(SGD):
 
     def auto_rate(self, smoothness):
         return 50 * super().auto_rate(smoothness)
+
+
+class Normalized:
+    """A user's rate, that counts its steps."""
+
+    t = 0
+
+    def __call__(self, f, batch, x, g, loss):
+        self.t += 1
+        return 0.1 / self.t / np.linalg.norm(g)
 
 
 class Closure(Optimizer):
@@ -105,6 +116,11 @@ SETTINGS = {
     "batch of 7": {"batch_size": 7, "optimizer": "nadam"},
     "unshuffled": {"shuffle": False, "optimizer": "rmsprop"},
     "no intercept": {"fit_intercept": False, "optimizer": "sgd"},
+    **{name: {"learning_rate": name} for name in RATES},
+    "polyak step, averaged": {"learning_rate": "polyakstep", "average": 2},
+    "line search, hessian": {"learning_rate": "linesearch", "preconditioner": "hessian"},
+    "dog, momentum, tail": {"learning_rate": "dog", "momentum": 0.5, "average": "tail"},
+    "a user's rate": {"learning_rate": Normalized()},
 }
 MODELS = {
     "ridge": (SGDRidge, X, Y),
@@ -157,6 +173,7 @@ PLAIN = {
     "average": {"average": True},
     "average from 3": {"average": 3, "optimizer": "adam"},
     "a user's step": {"optimizer": HeavyBall(), "learning_rate": 1e-6},
+    **{name: {"learning_rate": name} for name in RATES},
 }
 
 

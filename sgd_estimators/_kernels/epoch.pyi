@@ -3,6 +3,7 @@ from numpy.typing import NDArray
 
 from .objective import Objective
 from .order import Order
+from .rates import Rate
 from .steps import Step
 
 def run_epoch(
@@ -12,4 +13,5 @@ def run_epoch(
     order: Order,
     batch_size: int,
     rates: NDArray[np.float64],
+    rule: Rate | None = None,
 ) -> float: ...

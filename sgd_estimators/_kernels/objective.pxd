@@ -20,8 +20,11 @@ cdef class Objective:
                          Py_ssize_t size, double* G) noexcept nogil
     cdef double gradient_one(self, const double* W, const Py_ssize_t* row,
                              double* G) noexcept nogil
+    cdef double value(self, const double* W, const Py_ssize_t* batch,
+                      Py_ssize_t size) noexcept nogil
     cdef void begin(self, const double* W) noexcept nogil
     cdef void accumulate(self, const Py_ssize_t* batch, Py_ssize_t size) noexcept nogil
+    cdef void differentiate(self, const Py_ssize_t* batch, Py_ssize_t size) noexcept nogil
     cdef void correct(self, const Py_ssize_t* batch, Py_ssize_t size,
                       double* Z) noexcept nogil
     cdef void complete(self, Py_ssize_t size, double* G) noexcept nogil

@@ -134,14 +134,37 @@ cdef class Objective:
             m = min(self.rows.chunk, size)
             for i in range(AHEAD, AHEAD + m):
                 PREFETCH(y + batch[i] * n_targets)
-            self.rows.load(batch, m)
-            self.rows.dot(&self._V[0, 0], K, Z)
-            self.loss.differentiate(y, self._s, batch, m, K,
-                                    &self._losses[0], Z)
+            self.differentiate(batch, m)
             self.correct(batch, m, Z)
             self.rows.add_outer(Z, K, &self._A[0, 0])
             batch += m
             size -= m
+
+    cdef void differentiate(self, const Py_ssize_t* batch, Py_ssize_t size) noexcept nogil:
+        """Add the losses of some rows, and write their slopes to Z."""
+        cdef Py_ssize_t K = self.n_outputs
+        cdef double* Z = &self._Z[0, 0]
+        self.rows.load(batch, size)
+        self.rows.dot(&self._V[0, 0], K, Z)
+        self.loss.differentiate(&self._y[0, 0], self._s, batch, size, K,
+                                &self._losses[0], Z)
+
+    cdef double value(self, const double* W, const Py_ssize_t* batch,
+                      Py_ssize_t size) noexcept nogil:
+        """Return f_B(W)."""
+        cdef Py_ssize_t j, m, left = size
+        cdef double losses = 0.0, penalised = 0.0
+        self.begin(W)
+        while left > 0:
+            m = min(self.rows.chunk, left)
+            self.differentiate(batch, m)
+            batch += m
+            left -= m
+        for j in range(self.n_outputs):
+            losses += self._losses[j]
+        for j in range(self.n_params):
+            penalised += 0.5 * self._lambda[j] * W[j] * W[j]
+        return self.n_active / (self.total_weight * size) * losses + penalised
 
     cdef void correct(self, const Py_ssize_t* batch, Py_ssize_t size,
                       double* Z) noexcept nogil:

@@ -68,6 +68,11 @@ cdef class Preconditioned(Objective):
         self.pull(&self._g[0], G)
         return value
 
+    cdef double value(self, const double* W, const Py_ssize_t* batch,
+                      Py_ssize_t size) noexcept nogil:
+        self.leave(W, &self._u[0])
+        return self.f.value(&self._u[0], batch, size)
+
     def value_and_gradient(self, W, batch=None):
         """Return f, or f_B, and its gradient at a point in these coordinates."""
         value, g = self.f.value_and_gradient(self.outside(W), batch)

@@ -74,6 +74,30 @@ CLONES static void descend(double *x, const double *g, Py_ssize_t n, double rate
     for (Py_ssize_t j = 0; j < n; j++) x[j] -= rate * g[j];
 }
 
+/* y = x - rate g */
+CLONES static void move_to(double *RESTRICT y, const double *x, const double *g,
+                           Py_ssize_t n, double rate)
+{
+    SIMD
+    for (Py_ssize_t j = 0; j < n; j++) y[j] = x[j] - rate * g[j];
+}
+
+CLONES static double dot_product(const double *x, const double *y, Py_ssize_t n)
+{
+    double sum = 0;
+    SIMD_SUM(sum)
+    for (Py_ssize_t j = 0; j < n; j++) sum += x[j] * y[j];
+    return sum;
+}
+
+CLONES static double squared_distance(const double *x, const double *y, Py_ssize_t n)
+{
+    double sum = 0;
+    SIMD_SUM(sum)
+    for (Py_ssize_t j = 0; j < n; j++) sum += (x[j] - y[j]) * (x[j] - y[j]);
+    return sum;
+}
+
 /* v = beta v - rate g, x += v */
 CLONES static void roll(double *x, const double *g, Py_ssize_t n, double rate,
                         double beta, double *v)
