@@ -84,11 +84,13 @@ def smoothness(
     largest_row: float | None = None,
     *,
     local: bool = False,
+    unit: Any = 1.0,
 ) -> Smoothness:
     """Estimate the expected smoothness of mini-batches (Gower et al. 2019, b-nice).
 
     `W` is where the steps begin. With a `largest_row`, f is a sample of a stream of rows
     up to that norm. If `local`, losses bend as they do at W, else as much as they can.
+    The parameters move by `unit` in the sign step.
     """
     n, curvature, weight = f.n_active, f.loss.curvature, f.weight
     sample: Any = f.indices
@@ -131,12 +133,14 @@ def smoothness(
 
     # The sign of a gradient that is only rounding would be noise.
     g = f.value_and_gradient(at)[1]
-    sign = np.where(np.abs(g) > 1e-10 * np.abs(g).max(initial=0.0), np.sign(g), 0.0)
+    unit = np.broadcast_to(unit, g.size).reshape(g.shape)
+    pull = np.abs(g) * unit
+    sign = np.where(pull > 1e-10 * pull.max(initial=0.0), np.sign(g) * unit, 0.0)
     bend = sum(
         curvature * float(np.sum(s * quadratic.value_and_gradient(s, sample)[1]))
         for s in sign.reshape(-1, *v.shape)
     ) + float(np.sum(penalty * sign * sign))
-    step = float(np.abs(g).sum()) / bend if bend > 0 else 0.0
+    step = float(np.sum(pull)) / bend if bend > 0 else 0.0
     return Smoothness(full * (1 - share), share * row, step)
 
 

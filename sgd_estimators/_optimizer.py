@@ -110,6 +110,16 @@ class Optimizer(BaseEstimator):
     def _check_task(self, f: Objective, plan: Any) -> None:
         """Raise ValueError where f, or the plan of a run, is not for this rule."""
 
+    #: Whether ``schedule="auto"`` keeps the rate as it is.
+    _steady: bool = False
+
+    def _meet(self, step: Any, f: Objective, W: Vector, *, fresh: bool) -> Any:
+        """Show a step the rows of f, new ones of a stream if `fresh`, before it begins.
+
+        Returns how far each parameter moves at the rate 1, in terms of the others.
+        """
+        return 1.0
+
     #: The part of the sign step (see `auto_rate`) that is a good rate; None for rules
     #: that move along the gradient.
     _sign_share: float | None = None

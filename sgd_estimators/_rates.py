@@ -145,7 +145,7 @@ class DoG(Rate):
     The rate grows from nearly nothing until x has come as far as it must, and then falls
     as 1 / sqrt(t), so that f goes on falling where gradients are noisy, too. The first
     epochs are slow. It is for rules that move along the gradient: `SGD`, also with
-    momentum, `SVRG`, `SAGA`. The theorem is about a mean of the iterates;
+    momentum, `ScheduleFree`, `SVRG`, `SAGA`. The theorem is about a mean of the iterates;
     ask for one with ``average="tail"`` or from an epoch on. A mean from the first epoch on
     has the slow beginning in it.
 

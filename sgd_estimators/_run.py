@@ -50,7 +50,7 @@ class Epochs:
         self.exact = plan.optimizer._exact
         self.schedule: Any = plan.schedule
         if plan.schedule == "auto":
-            steady = self.exact or plan.rated
+            steady = self.exact or plan.rated or plan.optimizer._steady
             self.schedule = Constant() if steady else _auto.Auto()
         self.small = _auto.fits_cache(f) or self.exact  # or its epochs cost more
         self.n_batches = -(-f.n_active // run.batch_size)
@@ -87,6 +87,7 @@ class Epochs:
             run.step, run.lost = self._new_step(), False
         if plan.rated and run.rule is None:
             run.rule = start_rate(plan.learning_rate)
+        unit = self._meet()
         if math.isnan(run.rate) and not plan.rated:
             if self.exact:
                 run.rate = 1.0
@@ -95,12 +96,12 @@ class Epochs:
                 if plan.fresh:
                     assert run.constant is not None
                     smooth = _auto.smoothness(
-                        f, batch, run.seed, run.constant, run.row_norm
+                        f, batch, run.seed, run.constant, run.row_norm, unit=unit
                     )
                     run.sign_step = max(run.sign_step, smooth.sign_step)
                     smooth = smooth._replace(sign_step=run.sign_step)
                 else:
-                    smooth = _auto.smoothness(self.estimate.f, batch, run.seed)
+                    smooth = _auto.smoothness(self.estimate.f, batch, run.seed, unit=unit)
                 run.rated = batch
                 run.rate = float(plan.optimizer.auto_rate(smooth)) / 4**run.cuts
             else:
@@ -111,6 +112,10 @@ class Epochs:
             self.schedule = self.schedule.bind(run.first_rate, penalty)
         length = 1 if self.exact else run.run_length  # their noise matters to gradients
         self.order = _auto.order(f, plan.shuffle, length)
+
+    def _meet(self) -> Any:
+        run, plan = self.run, self.plan
+        return plan.optimizer._meet(run.step, self.estimate.f, run.W, fresh=plan.fresh)
 
     def _new_step(self) -> Step:
         step = as_step(self.plan.optimizer.start(self.f.n_params))
@@ -321,6 +326,7 @@ class Epochs:
         run = self.run
         run.W = self._start() if run.best is None else run.best[1].copy()
         run.step, run.rule = self._new_step(), None
+        self._meet()
         run.memory, run.safe = None, 0.0
         run.cuts += 1
         if self.plan.learning_rate is not None or run.cuts > MAX_CUTS:

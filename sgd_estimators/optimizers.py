@@ -16,6 +16,7 @@ from ._adaptive import AdaDelta, AdaGrad, RMSProp
 from ._dual import SDCA
 from ._kernels import steps
 from ._optimizer import Optimizer, check_flag, check_fractions, check_positive
+from ._parameter_free import NormalizedAdaptive, ScheduleFree
 from ._variance_reduced import SAGA, SVRG
 
 __all__ = [
@@ -29,8 +30,10 @@ __all__ = [
     "Adam",
     "Lion",
     "NAdam",
+    "NormalizedAdaptive",
     "Optimizer",
     "RMSProp",
+    "ScheduleFree",
     "get_optimizer",
 ]
 
@@ -236,7 +239,10 @@ class Lion(Optimizer):
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     cls.__name__.lower(): cls
-    for cls in (SGD, AdaGrad, RMSProp, AdaDelta, Adam, NAdam, Lion, SVRG, SAGA, SDCA)
+    for cls in (
+        *(SGD, AdaGrad, RMSProp, AdaDelta, Adam, NAdam, Lion),
+        *(ScheduleFree, NormalizedAdaptive, SVRG, SAGA, SDCA),
+    )
 }
 
 

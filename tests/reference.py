@@ -98,9 +98,25 @@ def lion(beta1, beta2):
     return step
 
 
+def schedulefree(beta):
+    z = mean = None
+    rates = []
+
+    def step(y, g, rate):
+        nonlocal z, mean
+        z, mean = (y, y) if z is None else (z, mean)
+        rates.append(rate)
+        c = rate**2 / np.sum(np.square(rates))
+        z = z - rate * g
+        mean = (1 - c) * mean + c * z
+        return (1 - beta) * z + beta * mean
+
+    return step
+
+
 def twin(optimizer):
     """Return the plain NumPy step of an optimizer of the library."""
-    rules = (sgd, adagrad, rmsprop, adadelta, adam, nadam, lion)
+    rules = (sgd, adagrad, rmsprop, adadelta, adam, nadam, lion, schedulefree)
     (rule,) = (r for r in rules if r.__name__ == type(optimizer).__name__.lower())
     return rule(**optimizer.get_params())
 

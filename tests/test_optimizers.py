@@ -19,6 +19,7 @@ from sgd_estimators.optimizers import (
     NAdam,
     Optimizer,
     RMSProp,
+    ScheduleFree,
     get_optimizer,
 )
 
@@ -43,6 +44,8 @@ CASES = [
     (NAdam(beta1=0.5, beta2=0.9, eps=1e-3), 0.1),
     (Lion(), 0.1),
     (Lion(beta1=0.5, beta2=0.8), 0.1),
+    (ScheduleFree(), 1.0),
+    (ScheduleFree(beta=0.0), 0.1),
 ]
 every_case = pytest.mark.parametrize(("optimizer", "rate"), CASES, ids=repr)
 every_optimizer = pytest.mark.parametrize("optimizer", [o for o, _ in CASES], ids=repr)
@@ -236,6 +239,7 @@ def test_start_and_step_leave_the_recipe_alone(optimizer):
         (NAdam(eps="x"), "eps must be a finite number > 0, got 'x'"),
         (Lion(beta1=1), r"beta1 must be in \[0, 1\), got 1"),
         (Lion(beta2=1), r"beta2 must be in \[0, 1\), got 1"),
+        (ScheduleFree(beta=1), r"beta must be in \[0, 1\), got 1"),
     ],
     ids=repr,
 )
