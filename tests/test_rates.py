@@ -46,7 +46,7 @@ CASES = [
     PolyakStep(),
     PolyakStep(c=0.2),
     LineSearch(),
-    LineSearch(c=0.5, factor=0.5),
+    LineSearch(c=0.1, factor=0.5),
     DoG(),
     DoG(first=0.1, eps=1.0),
 ]
@@ -256,6 +256,15 @@ def test_weights_are_repetition_on_the_whole_data(rate):
     )
     assert_allclose(one.history_["rate"], other.history_["rate"], rtol=1e-8)
     assert_allclose(one.coef_, other.coef_, rtol=1e-8)
+
+
+@pytest.mark.parametrize("rate", [PolyakStep(), LineSearch()], ids=repr)
+def test_f_falls_where_rows_are_noisy_too(rate):
+    rng = np.random.default_rng(0)
+    A = rng.normal(size=(2000, 100))
+    y = A @ rng.normal(size=100) + 3 * rng.normal(size=2000) > 0
+    model = SGDLogistic(learning_rate=rate, batch_size=64, max_iter=8, random_state=0)
+    assert model.fit(A, y).objective_ < 0.5 * np.log(2)
 
 
 def test_a_full_search_never_rises():
