@@ -278,7 +278,7 @@ class Auto(Schedule):
         returns = np.count_nonzero(factors[1:] > 10 * factors[:-1])
         top = highest * 0.9**returns
         fallen = max(history["start"] - min(before, now), 0.0)
-        if before - now <= self.threshold * fallen:
+        if before - now <= self.threshold * fallen + 1e-14 * abs(before):  # or rounding
             factor = last / 2
         elif last == highest:
             factor = 2 * last

@@ -133,6 +133,7 @@ def roots(f: Objective, W: Array, seed: int) -> Array:
     metric = np.asarray(f.rows.mean), np.asarray(f.rows.scale)
     samples = Samples(f, seed)
     f.set_metric(*metric)  # the sample's own is a little off
+    samples.keep(samples.places)
     sample = samples.sample(samples.sizes[-1])
     found: Array = learn(sample, W, 0.1 * W.shape[1] / len(sample.A))[1].roots
     return found

@@ -156,7 +156,7 @@ class Samples:
         self.rare: Any = np.arange(0)
         places = np.arange(n) if last == n else self._draw(last)
         self._moments(places)
-        self._keep(rng.permutation(places) if last == n and len(self.sizes) > 1 else places)
+        self.keep(rng.permutation(places) if last == n and len(self.sizes) > 1 else places)
 
     def _draw(self, size: int) -> Any:
         f, n = self.f, self.f.n_active
@@ -168,7 +168,7 @@ class Samples:
         """Return the numbers of the rows at these places."""
         return places if self.f.active is None else self.f.active[places]
 
-    def _keep(self, places: Any) -> None:
+    def keep(self, places: Any) -> None:
         """Hold the rows at these places, behind those of rare columns, as they are seen.
 
         So a smaller mini-batch is the beginning of a larger one.
@@ -280,5 +280,5 @@ class Samples:
         """Return a mini-batch, with the rows of the rare columns, weighted as in f."""
         if size > len(self.places):
             n = self.f.n_active
-            self._keep(np.arange(n) if size == n else self._draw(size))
+            self.keep(np.arange(n) if size == n else self._draw(size))
         return self.kept.first(len(self.rare), size)

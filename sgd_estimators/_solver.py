@@ -36,7 +36,7 @@ KEPT = 1 << 25  # bytes that a Hessian and its mini-batch may always take
 SHARE = 0.1  # of the bytes of X that they may take
 PATIENCE = 16  # passes that a sample's Hessian serves for
 FEW = 3  # steps of Newton's method before the way by the rows
-INNER = 0.9  # of `tol`, in other coordinates: rounding takes the rest
+INNER = 1e-6  # of `tol`, in other coordinates, where the last digits cost little
 NEAR = 1e-3  # of what `tol` asks for, and ...
 FAR = 1e-11  # of f at the best constant: nearer than both, no bound will come
 WHY = {
@@ -227,7 +227,8 @@ class Passes:
         W = _auto.start(f) if start is None else f.rows.from_user(*start)
         size = samples.sizes[-1]
         for sample in samples:
-            W, P = learn(sample, W, 2.0 * W.shape[1] / len(sample.A))
+            whole = len(sample.A) == f.n_active  # whose optimum is no estimate
+            W, P = learn(sample, W, 1e-13 if whole else 2 * W.shape[1] / len(sample.A))
             self._bound_by(sample, P)
             self.t += 1
         point = at(F, W)
