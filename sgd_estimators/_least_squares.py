@@ -226,7 +226,7 @@ def _second(f: Objective, origin: Array, T: Array | None, rows: Any) -> Array:
 
 
 def _thin_second(f: Objective, origin: Array, rows: Any) -> Array:
-    """Do the same where columns without a pilot have few entries, whose products are few."""
+    """Do the same where the columns without a pilot have few entries."""
     pilot, d, K = f.rows.mean, f.rows.n_features, f.n_outputs
     size = d + f.rows.fit_intercept + K
     few = np.flatnonzero(pilot == 0)
