@@ -26,6 +26,9 @@ from ._kernels.rows import span
 
 Array = NDArray[np.float64]
 
+COLUMNS = 512  # up to which this is the way; without a penalty, of which no other bound ...
+ROOM, MATRICES = 1 << 28, 3  # ... is known, also where these fit the room, or X, ...
+WORK = 1e12  # ... and the multiplications are no more: some tens of seconds
 RESOLVED = 1e-10  # of the largest root of H: a smaller one has lost its digits
 NULL = 1e-28  # the same, seen rotated: a smaller one is rounding
 ROTATIONS = 3
@@ -52,6 +55,13 @@ class Moments(NamedTuple):
     gram: Array
     cross: Array
     square: Array
+
+
+def pays(f: Objective) -> bool:
+    """Return whether the Gram matrix of the columns is the best way to the optimum."""
+    n, d = f.n_active, f.rows.n_features
+    room = MATRICES * 8 * d * d <= max(ROOM, n * f.rows.row_bytes)
+    return d <= COLUMNS or (bool(np.any(f.alpha == 0)) and room and n * d * d <= WORK)
 
 
 def solve(f: Objective) -> Solved:

@@ -29,9 +29,6 @@ from ._wide import dual_ascent, least_squares, newton
 
 Array = NDArray[np.float64]
 
-GRAM_COLUMNS = 512  # up to which least squares goes through the Gram matrix; without a ...
-GRAM_BYTES, GRAM_MATRICES = 1 << 28, 3  # ... penalty, where these fit the room or X,
-GRAM_WORK = 1e12  # and its products are no more: some tens of seconds
 KEPT = 1 << 25  # bytes that a Hessian and its mini-batch may always take
 SHARE = 0.1  # of the bytes of X that they may take
 PATIENCE = 16  # passes that a sample's Hessian serves for
@@ -109,14 +106,16 @@ def find(
                 if passes.reached(solved):
                     return passes.exact(solved)
                 start = solved.coef, solved.intercept
-            if gram_pays(f):
+            if _least_squares.pays(f):
                 return passes.exact(_least_squares.solve(f))
         elif _row_space.pays(f):
             outcome = passes.by_rows(start)
             if outcome.stop_reason != "no_improvement":
                 return outcome
             start = f.rows.to_user(outcome.W)
-        return passes.outcome(start)
+        outcome = passes.outcome(start)
+        several = isinstance(f.loss, Squared) and f.n_outputs > 1
+        return passes.each() if several and outcome.converged else outcome
 
 
 class Passes:
@@ -139,8 +138,12 @@ class Passes:
 
     def reached(self, solved: Solved) -> bool:
         """Return whether the optimum of each output is certified."""
-        fallen = solved.start - solved.value + solved.gap
-        return bool(np.all(solved.gap <= self.tol * fallen + 1e-14 * self.floor))
+        return bool(self._enough(solved.start, solved.value, solved.gap).all())
+
+    def _enough(self, start: Array, value: Array, gap: Array) -> NDArray[np.bool_]:
+        """Return whether each target's gap is what `tol` asks for; or all is rounding."""
+        rounding = np.maximum(1e-14 * start, 1e-30 * self.floor)
+        return np.asarray(gap <= self.tol * (start - value + gap) + rounding)
 
     def exact(self, solved: Solved) -> Outcome:
         """Return the solution of the normal equations."""
@@ -200,6 +203,33 @@ class Passes:
                 raise
             reason = "interrupted"
         return self._outcome(reason)
+
+    def each(self) -> Outcome:
+        """Go on with the targets that are certified in the sum only, each by itself."""
+        f = self.f
+        assert self.best is not None
+        point, _, name = self.best
+        value, G = f.value_and_gradient(point.W)
+        own = f.losses + 0.5 * np.sum(f.penalty * point.W**2, axis=1)
+        gap = np.minimum(self.certificate.bound(point.W, value, G)[0], own)
+        far = np.flatnonzero(~self._enough(floors(f), own, gap))
+        coef, intercept = f.rows.to_user(point.W)
+        reason: str | None = "certified"
+        for k in far:
+            y = np.ascontiguousarray(f.y[:, [k]])
+            one = Objective(f.rows, f.loss, y, f.alpha[[k]], f.weight, f.active)
+            one.n_jobs = f.n_jobs
+            inner = Passes(one, self.tol, self.max_iter, self.seed, Watch())
+            found = inner.outcome((coef[[k]], intercept[[k]]))
+            coef[[k]], intercept[[k]] = one.rows.to_user(found.W)
+            own[k], gap[k] = found.objective, found.gap
+            reason = reason if found.converged else found.stop_reason
+        if len(far):
+            f.set_metric(f.rows.mean, f.rows.scale)  # the rows' own has changed
+            W = f.rows.from_user(coef, intercept)
+            self.best = Point(W, float(own.sum()), G), float(gap.sum()), name
+            reason = self._note(reason)
+        return self._outcome(reason or "certified")
 
     def _outcome(self, reason: str) -> Outcome:
         assert self.best is not None
@@ -386,30 +416,25 @@ def fits(f: Objective) -> bool:
     return 8 * D * (D + min(f.n_active, ROWS_A_PARAMETER * D)) <= room
 
 
-def gram_pays(f: Objective) -> bool:
-    """Return whether least squares is to go through the Gram matrix of the columns.
-
-    Without a penalty there is no other bound.
-    """
-    n, d = f.n_active, f.rows.n_features
-    room = GRAM_MATRICES * 8 * d * d <= max(GRAM_BYTES, f.rows.row_bytes * n)
-    return d <= GRAM_COLUMNS or (
-        bool(np.any(f.alpha == 0)) and room and n * d * d <= GRAM_WORK
-    )
-
-
 def floor(f: Objective) -> float:
     """Return f at the best constant: what a fit begins from."""
+    if isinstance(f.loss, Squared):
+        return float(floors(f).sum())
     y = f.take(f.y)
     weight = None if f.weight is None else f.take(f.weight)
-    if isinstance(f.loss, Squared):
-        centre = np.average(y, axis=0, weights=weight) if f.rows.fit_intercept else 0.0
-        return float(0.5 * np.average((y - centre) ** 2, axis=0, weights=weight).sum())
     K = max(2, f.n_outputs)
     if not f.rows.fit_intercept:
         return math.log(K)
     count = np.bincount(y[:, 0].astype(np.intp), weight, K)
     return float(entr(count / count.sum()).sum())
+
+
+def floors(f: Objective) -> Array:
+    """Return the same of each target of a squared loss."""
+    y = f.take(f.y)
+    weight = None if f.weight is None else f.take(f.weight)
+    centre = np.average(y, axis=0, weights=weight) if f.rows.fit_intercept else 0.0
+    return np.asarray(0.5 * np.average((y - centre) ** 2, axis=0, weights=weight))
 
 
 def decrement(point: Point, P: Callable[[Array], Array]) -> float:

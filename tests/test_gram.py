@@ -5,10 +5,11 @@ import pytest
 import scipy.sparse as sp
 from sklearn.linear_model import LinearRegression
 
+from newton import least_squares
 from sgd_estimators import SGDLinearRegressor, SGDRidge, _solver
 
 rng = np.random.default_rng(0)
-N, D = 900, 600
+N, D = 700, 520
 
 
 def minimum(X, Y, weight):
@@ -77,15 +78,23 @@ def test_the_number_of_threads_changes_no_bit():
     assert fits[0].coef_.tobytes() == fits[1].coef_.tobytes()
 
 
-@pytest.mark.parametrize("sparse", [False, True])
-def test_targets_of_other_sizes_are_certified_each_by_itself(sparse, monkeypatch):
-    monkeypatch.setattr(_solver, "fits", lambda f: False)
-    X = CASES["sparse"] if sparse else DENSE
-    Y = (X @ rng.normal(size=(D, 3)) + rng.normal(size=(N, 3))) * [1e-4, 1.0, 1e4]
-    model = SGDRidge(1.0, random_state=0).fit(sp.csr_array(X) if sparse else X, Y)
+@pytest.mark.parametrize("tol", [1e-2, 1e-3, 1e-6])
+@pytest.mark.parametrize("fits", [False, True])
+def test_targets_of_other_sizes_are_certified_each_by_itself(fits, tol, monkeypatch):
+    monkeypatch.setattr(_solver, "fits", lambda f: fits)
+    turn = np.linalg.qr(rng.normal(size=(D, D)))[0]
+    X = rng.normal(size=(N, D)) * np.geomspace(1, 1e-3, D) @ turn
+    hard = X @ (turn[-260:].T @ rng.normal(size=260))
+    Y = np.column_stack([1e6 * (X @ turn[0]), 30 * hard])
+    Y += rng.normal(size=(N, 2)) * [1e5, 0.01]
+    model = SGDRidge(tol=tol, random_state=0).fit(X, Y)
     assert model.converged_
-    each = [SGDRidge(1.0, tol=1e-12, random_state=0).fit(X, y) for y in Y.T]
-    for k, one in enumerate(each):
-        wrong = Y[:, k] - X @ model.coef_[k] - model.intercept_[k]
+    assert model.n_iter_ == len(model.history_["gap"])
+    total = 0.0
+    for k, y in enumerate(Y.T):
+        wrong = y - X @ model.coef_[k] - model.intercept_[k]
         value = np.mean(wrong**2) / 2 + model.coef_[k] @ model.coef_[k] / (2 * N)
-        assert value - one.objective_ <= 1e-6 * (Y[:, k].var() / 2 - one.objective_)
+        best = least_squares(X, y, 1 / N).best
+        assert value - best <= tol * (y.var() / 2 - best)
+        total += value
+    np.testing.assert_allclose(model.objective_, total, rtol=1e-9)

@@ -7,7 +7,14 @@ from scipy.special import softmax
 from sklearn.exceptions import ConvergenceWarning
 
 from newton import log_loss_objective, newton, squared_objective
-from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge, _solver, _wide
+from sgd_estimators import (
+    SGDLinearRegressor,
+    SGDLogistic,
+    SGDRidge,
+    _least_squares,
+    _solver,
+    _wide,
+)
 from sgd_estimators._kernels.columns import sums
 from sgd_estimators._kernels.losses import Logistic, Softmax, Squared
 from sgd_estimators._kernels.objective import Objective
@@ -27,7 +34,7 @@ WEIGHT = rng.uniform(0.5, 2, N)
 def wide(monkeypatch):
     """Let no Hessian fit, so that small data takes this way."""
     monkeypatch.setattr(_solver, "fits", lambda f: False)
-    monkeypatch.setattr(_solver, "gram_pays", lambda f: False)
+    monkeypatch.setattr(_least_squares, "pays", lambda f: False)
 
 
 def objective(loss, *, dense=False, weight=None, alpha=0.02, intercept=True):
