@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from oracle import LOSSES, ROUNDING, STORAGES, assert_equal, draw
+from sgd_estimators._kernels.losses import Squared
 from sgd_estimators._kernels.objective import Objective
 from sgd_estimators._kernels.rows import as_rows
 
@@ -52,6 +53,25 @@ def test_every_width(storage):
         p = draw("squared x 3", n=8 + d % 9, d=d)
         want = p.value_and_gradient(p.W)
         assert_equal(p.kernel(storage).value_and_gradient(p.W), want)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_outputs", [1, 2, 3, 4, 5, 8, 10, 17])
+@pytest.mark.parametrize("d", [1, 7, 8, 9, 31, 48, 54, 100, 785])
+def test_several_outputs(dtype, n_outputs, d):
+    rng = np.random.default_rng(0)
+    for n in (1, 3, 8, 100, 1000):
+        X = rng.standard_normal((n, d)).astype(dtype)
+        y = rng.standard_normal((n, n_outputs))
+        W = rng.standard_normal((n_outputs, d + 1))
+        f = Objective(as_rows(X, True), Squared(), y, np.zeros(n_outputs))
+        seen = np.hstack([X.astype(np.float64), np.ones((n, 1))])
+        assert_equal([f.scores(W)], [seen @ W.T])
+        for batch in (None, rng.permutation(n)[: n // 2 + 1]):
+            rows = np.arange(n) if batch is None else batch
+            R = seen[rows] @ W.T - y[rows]
+            want = 0.5 * np.sum(R * R) / len(R), R.T @ seen[rows] / len(R)
+            assert_equal(f.value_and_gradient(W, batch), want)
 
 
 @each_storage

@@ -9,6 +9,7 @@ cdef class Objective:
     cdef public Py_ssize_t n_jobs
     cdef object _blocks
     cdef readonly Py_ssize_t n_active, n_outputs, n_params
+    cdef Py_ssize_t _chunk
     cdef readonly double total_weight
     cdef const double[:, ::1] _y
     cdef const double[::1] _weight

@@ -61,7 +61,8 @@ cdef class Objective:
         self.n_params = self.n_outputs * width
         self._V = aligned(self.n_outputs, rows.width)
         self._A = aligned(self.n_outputs, rows.width)
-        self._Z = np.zeros((rows.chunk, self.n_outputs))
+        self._chunk = rows.chunk if self.n_outputs == 1 else rows.chunk_of_several
+        self._Z = np.zeros((self._chunk, self.n_outputs))
         self._losses = np.zeros(self.n_outputs)
         self.set_metric(rows.mean, rows.scale)
 
@@ -131,7 +132,7 @@ cdef class Objective:
         cdef Py_ssize_t i, n_targets = self._y.shape[1]
         cdef const double* y = &self._y[0, 0]
         while size > 0:
-            m = min(self.rows.chunk, size)
+            m = min(self._chunk, size)
             for i in range(AHEAD, AHEAD + m):
                 PREFETCH(y + batch[i] * n_targets)
             self.differentiate(batch, m)
@@ -236,7 +237,7 @@ cdef class Objective:
                 size = min(WINDOW, self.n_active - done)
                 batch = order.next(size)
                 while size > 0:
-                    m = min(self.rows.chunk, size)
+                    m = min(self._chunk, size)
                     self.rows.load(batch, m)
                     self.rows.dot(&self._V[0, 0], self.n_outputs, &Z[done, 0])
                     batch += m

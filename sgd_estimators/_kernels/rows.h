@@ -1,7 +1,8 @@
-/* Included by simd.h once for each REAL; `stride` counts the doubles from one row's z
-   (or r) to the next one's, d the elements from one row of X to the next. */
+/* Included by simd.h once for each REAL; d counts the elements from one row of X to the
+   next, width the doubles from one output's coefficients to the next one's. */
 
 enum { NAME(LINE) = 64 / sizeof(REAL) }; /* elements of a cache line */
+enum { NAME(ROWS) = 16 / NAME(LINE) }; /* that share a reading of a few outputs' w */
 
 #define ROW(i) (X + rows[i] * d)
 #define SEEN(j) ((x[j] - centre[j]) * inverse_scale[j])
@@ -13,10 +14,10 @@ enum { NAME(LINE) = 64 / sizeof(REAL) }; /* elements of a cache line */
 /* z[i] = x_i . w, in eight partial sums a row; d is at least 8.
    The first eight are cut short, by zeros behind, so that the others have no remainder.
    If `ahead`, asks for half of the rows that stand so many places later. */
-CLONES static void NAME(dot)(const REAL *RESTRICT X, Py_ssize_t d,
-                             const Py_ssize_t *RESTRICT rows, Py_ssize_t n,
-                             const double *RESTRICT w, double *RESTRICT z,
-                             Py_ssize_t stride, Py_ssize_t ahead)
+CLONES static void NAME(dot_output)(const REAL *RESTRICT X, Py_ssize_t d,
+                                    const Py_ssize_t *RESTRICT rows, Py_ssize_t n,
+                                    const double *RESTRICT w, double *RESTRICT z,
+                                    Py_ssize_t ahead)
 {
     const Py_ssize_t head = (d - 1) % 8 + 1;
     double first[8];
@@ -51,12 +52,10 @@ CLONES static void NAME(dot)(const REAL *RESTRICT X, Py_ssize_t d,
                 s7[k] += x7[j + k] * v[k];
             }
         }
-        double *out = z + i * stride;
-        out[0] = fold(s0, 8), out[stride] = fold(s1, 8);
-        out[2 * stride] = fold(s2, 8), out[3 * stride] = fold(s3, 8);
-        out += 4 * stride;
-        out[0] = fold(s4, 8), out[stride] = fold(s5, 8);
-        out[2 * stride] = fold(s6, 8), out[3 * stride] = fold(s7, 8);
+        z[i] = fold(s0, 8), z[i + 1] = fold(s1, 8);
+        z[i + 2] = fold(s2, 8), z[i + 3] = fold(s3, 8);
+        z[i + 4] = fold(s4, 8), z[i + 5] = fold(s5, 8);
+        z[i + 6] = fold(s6, 8), z[i + 7] = fold(s7, 8);
     }
     for (; i < n; i++) {
         const REAL *RESTRICT x = ROW(i);
@@ -66,15 +65,15 @@ CLONES static void NAME(dot)(const REAL *RESTRICT X, Py_ssize_t d,
             SIMD
             for (int k = 0; k < 8; k++) s[k] += x[j + k] * v[k];
         }
-        z[i * stride] = fold(s, 8);
+        z[i] = fold(s, 8);
     }
 }
 
-/* g += sum_i r_i x_i; asks for the half of the rows that `dot` leaves out. */
-CLONES static void NAME(add)(const REAL *RESTRICT X, Py_ssize_t d,
-                             const Py_ssize_t *RESTRICT rows, Py_ssize_t n,
-                             const double *RESTRICT r, Py_ssize_t stride,
-                             double *RESTRICT g, Py_ssize_t ahead)
+/* g += sum_i r_i x_i; asks for the half of the rows that `dot_output` leaves out. */
+CLONES static void NAME(add_output)(const REAL *RESTRICT X, Py_ssize_t d,
+                                    const Py_ssize_t *RESTRICT rows, Py_ssize_t n,
+                                    const double *RESTRICT r, double *RESTRICT g,
+                                    Py_ssize_t ahead)
 {
     const Py_ssize_t block = ahead ? 4 * NAME(LINE) : d;
     Py_ssize_t i = 0;
@@ -83,8 +82,7 @@ CLONES static void NAME(add)(const REAL *RESTRICT X, Py_ssize_t d,
                    *RESTRICT x2 = ROW(i + 2), *RESTRICT x3 = ROW(i + 3);
         const Py_ssize_t left = i + ahead + 4 - i % 8 / 2; /* 4, 5; then 6, 7 of eight */
         const REAL *later0 = ROW(left), *later1 = ROW(left + 1);
-        const double *q = r + i * stride;
-        const double r0 = q[0], r1 = q[stride], r2 = q[2 * stride], r3 = q[3 * stride];
+        const double r0 = r[i], r1 = r[i + 1], r2 = r[i + 2], r3 = r[i + 3];
         /* Spread over the sums, the requests wait for memory while the sums go on. */
         for (Py_ssize_t begin = 0; begin < d; begin += block) {
             const Py_ssize_t end = begin + block < d ? begin + block : d;
@@ -99,7 +97,7 @@ CLONES static void NAME(add)(const REAL *RESTRICT X, Py_ssize_t d,
     }
     for (; i < n; i++) {
         const REAL *RESTRICT x = ROW(i);
-        const double ri = r[i * stride];
+        const double ri = r[i];
         if (ahead) {
             FETCH(ROW(i + ahead), 0, d);
             PREFETCH(ROW(i + ahead) + d - 1);
@@ -107,6 +105,137 @@ CLONES static void NAME(add)(const REAL *RESTRICT X, Py_ssize_t d,
         SIMD
         for (Py_ssize_t j = 0; j < d; j++) g[j] += ri * x[j];
     }
+}
+
+/* z_ic = x_i . w_c for a few outputs, K doubles from one row's z to the next one's: each
+   number of X is read, and converted, once for all of them. In `turns` calls, of which
+   this is one, the rows that stand `ahead` places later are all asked for. */
+ALWAYS_INLINE void NAME(dot_few)(const REAL *RESTRICT X, Py_ssize_t d,
+                                 const Py_ssize_t *RESTRICT rows, Py_ssize_t n,
+                                 const double *RESTRICT w, Py_ssize_t width, int few,
+                                 double *RESTRICT z, Py_ssize_t K, Py_ssize_t ahead,
+                                 Py_ssize_t turn, Py_ssize_t turns)
+{
+    enum { LINE = NAME(LINE), ROWS = NAME(ROWS) };
+    const Py_ssize_t head = (d - 1) % LINE + 1; /* as above */
+    double first[FEW][LINE];
+    for (int c = 0; c < few; c++)
+        for (int k = 0; k < LINE; k++) first[c][k] = k < head ? w[c * width + k] : 0;
+    for (Py_ssize_t i = 0; i < n; i += ROWS) {
+        const int asks = ahead && i / ROWS % turns == turn;
+        const REAL *x[ROWS], *later[ROWS];
+        const double *v[FEW];
+        double s[ROWS][FEW][LINE] = {0};
+        for (int r = 0; r < ROWS; r++) {
+            x[r] = ROW(i + r < n ? i + r : i);
+            later[r] = ROW(i + ahead + r);
+        }
+        for (Py_ssize_t j = 0; j < d; j = j ? j + LINE : head) {
+            for (int c = 0; c < few; c++) v[c] = j ? w + c * width + j : first[c];
+            for (int r = 0; r < ROWS; r++) {
+                if (asks) PREFETCH(later[r] + j);
+                for (int c = 0; c < few; c++) {
+                    SIMD
+                    for (int k = 0; k < LINE; k++) s[r][c][k] += x[r][j + k] * v[c][k];
+                }
+            }
+        }
+        for (int r = 0; r < ROWS && i + r < n; r++)
+            for (int c = 0; c < few; c++) z[(i + r) * K + c] = fold(s[r][c], LINE);
+    }
+}
+
+/* a_c += sum_i z_ic x_i for a few outputs, whose sums over a line of columns stay in
+   registers for all rows; takes the rest of the turns. */
+ALWAYS_INLINE void NAME(add_few)(const REAL *RESTRICT X, Py_ssize_t d,
+                                 const Py_ssize_t *RESTRICT rows, Py_ssize_t n,
+                                 const double *RESTRICT z, Py_ssize_t K, int few,
+                                 double *RESTRICT a, Py_ssize_t width, Py_ssize_t ahead,
+                                 Py_ssize_t turn, Py_ssize_t turns)
+{
+    enum { LINE = NAME(LINE), ROWS = NAME(ROWS) };
+    for (Py_ssize_t begin = 0; begin < d; begin += LINE) {
+        /* A last line that overlaps leaves no tail; only what is new in it counts. */
+        const Py_ssize_t j = begin + LINE <= d ? begin : d - LINE, known = begin - j;
+        double s[FEW][LINE];
+        if (ahead)
+            for (Py_ssize_t i = turn * ROWS; i < n; i += turns * ROWS)
+                for (int r = 0; r < ROWS; r++) PREFETCH(ROW(i + ahead + r) + begin);
+        for (int c = 0; c < few; c++) {
+            SIMD
+            for (int k = 0; k < LINE; k++) s[c][k] = a[c * width + j + k];
+        }
+        for (Py_ssize_t i = 0; i < n; i++) {
+            const REAL *RESTRICT x = ROW(i) + j;
+            for (int c = 0; c < few; c++) {
+                const double r = z[i * K + c];
+                SIMD
+                for (int k = 0; k < LINE; k++) s[c][k] += r * x[k];
+            }
+        }
+        for (int c = 0; c < few; c++) {
+            double *out = a + c * width + j;
+            SIMD
+            for (int k = 0; k < LINE; k++) out[k] = k < known ? out[k] : s[c][k];
+        }
+    }
+}
+
+/* Call a function of a few outputs, a constant in each call, for all K of them. */
+#define EACH_FEW(CALL)                                                             \
+    const Py_ssize_t calls = (K + FEW - 1) / FEW;                                  \
+    for (Py_ssize_t k = 0, t = 0, few; t < calls; k += few, t++) {                 \
+        few = (K - k + calls - t - 1) / (calls - t);                               \
+        if (few == 2) CALL(2);                                                     \
+        else if (few == 3) CALL(3);                                                \
+        else CALL(4);                                                              \
+    }
+
+CLONES static void NAME(dot_outputs)(const REAL *RESTRICT X, Py_ssize_t d,
+                                     const Py_ssize_t *RESTRICT rows, Py_ssize_t n,
+                                     const double *RESTRICT W, Py_ssize_t width,
+                                     Py_ssize_t K, double *RESTRICT Z, Py_ssize_t ahead)
+{
+#define DOT(few)                                                                   \
+    NAME(dot_few)(X, d, rows, n, W + k * width, width, few, Z + k, K, ahead, t, 2 * calls)
+    EACH_FEW(DOT)
+#undef DOT
+}
+
+CLONES static void NAME(add_outputs)(const REAL *RESTRICT X, Py_ssize_t d,
+                                     const Py_ssize_t *RESTRICT rows, Py_ssize_t n,
+                                     const double *RESTRICT Z, Py_ssize_t K,
+                                     double *RESTRICT A, Py_ssize_t width,
+                                     Py_ssize_t ahead)
+{
+#define ADD(few)                                                                   \
+    NAME(add_few)(X, d, rows, n, Z + k, K, few, A + k * width, width, ahead,       \
+                  calls + t, 2 * calls)
+    EACH_FEW(ADD)
+#undef ADD
+}
+#undef EACH_FEW
+
+/* Z = X W' for n x K scores. */
+static inline void NAME(dot)(const REAL *X, Py_ssize_t d, const Py_ssize_t *rows,
+                             Py_ssize_t n, const double *W, Py_ssize_t width,
+                             Py_ssize_t K, double *Z, Py_ssize_t ahead)
+{
+    if (K == 1)
+        NAME(dot_output)(X, d, rows, n, W, Z, ahead);
+    else
+        NAME(dot_outputs)(X, d, rows, n, W, width, K, Z, ahead);
+}
+
+/* A += Z' X */
+static inline void NAME(add)(const REAL *X, Py_ssize_t d, const Py_ssize_t *rows,
+                             Py_ssize_t n, const double *Z, Py_ssize_t K, double *A,
+                             Py_ssize_t width, Py_ssize_t ahead)
+{
+    if (K == 1)
+        NAME(add_output)(X, d, rows, n, Z, A, ahead);
+    else
+        NAME(add_outputs)(X, d, rows, n, Z, K, A, width, ahead);
 }
 
 /* Pack n rows, `width` doubles each, and ask for the rows `ahead` places later. */

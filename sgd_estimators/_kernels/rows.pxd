@@ -6,7 +6,7 @@ cdef class Rows:
     cdef readonly object X
     cdef readonly object mean
     cdef readonly object scale
-    cdef readonly Py_ssize_t n_rows, n_features, row_bytes, chunk, width
+    cdef readonly Py_ssize_t n_rows, n_features, row_bytes, chunk, chunk_of_several, width
     cdef readonly bint fit_intercept, one_by_one
     cdef double[:, ::1] _metric
     cdef const double* centre

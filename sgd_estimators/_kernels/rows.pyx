@@ -26,14 +26,14 @@ cdef extern from "simd.h" nogil:
                         const double*, Py_ssize_t, double, double*)
     double pull_one_f32(const float*, const double*, const double*, const double*,
                         const double*, Py_ssize_t, double, double*)
-    void dot_f64(const double*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
-                 const double*, double*, Py_ssize_t, Py_ssize_t)
-    void dot_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
-                 const double*, double*, Py_ssize_t, Py_ssize_t)
-    void add_f64(const double*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
-                 const double*, Py_ssize_t, double*, Py_ssize_t)
-    void add_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
-                 const double*, Py_ssize_t, double*, Py_ssize_t)
+    void dot_f64(const double*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, const double*,
+                 Py_ssize_t, Py_ssize_t, double*, Py_ssize_t)
+    void dot_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, const double*,
+                 Py_ssize_t, Py_ssize_t, double*, Py_ssize_t)
+    void add_f64(const double*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, const double*,
+                 Py_ssize_t, double*, Py_ssize_t, Py_ssize_t)
+    void add_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, const double*,
+                 Py_ssize_t, double*, Py_ssize_t, Py_ssize_t)
     void see_f64(const double*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, const double*,
                  const double*, double*, Py_ssize_t)
     void see_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, const double*,
@@ -54,6 +54,8 @@ ctypedef fused index:
 cdef enum:
     PACKED_BYTES = 256   # a row this short costs less when it is copied first
     CHUNK_BYTES = 8192   # of rows that are multiplied and then added while in the cache
+    SEVERAL_ROWS = 40    # the same where several outputs share a reading of them,
+    SEVERAL_BYTES = 131072  # if so many fit
     ROWS_AHEAD = 4
     AHEAD_BYTES = 16384  # asked for early enough to hide the memory's latency
 
@@ -225,9 +227,11 @@ cdef class DenseRows(Rows):
         self.is_packed = self.row_bytes < PACKED_BYTES
         row_bytes = 8 * self.width if self.is_packed else self.row_bytes
         self.chunk = max(8, CHUNK_BYTES // row_bytes // 8 * 8)
-        self._packed = aligned(self.chunk if self.is_packed else 0, self.width)
+        several = min(SEVERAL_ROWS, SEVERAL_BYTES // row_bytes // 8 * 8)
+        self.chunk_of_several = max(self.chunk, several)
+        self._packed = aligned(self.chunk_of_several if self.is_packed else 0, self.width)
         self._packed[:, self.n_features] = 1.0  # of the offset
-        self._places = np.arange(self.chunk + 8, dtype=np.intp)  # `add` reads ahead
+        self._places = np.arange(self.chunk_of_several + 8, dtype=np.intp)  # read ahead
         self.ahead = AHEAD_BYTES // max(1, self.row_bytes) // 8 * 8
         self.ahead = min(max(8, self.ahead), LOOKAHEAD - 8)
         self.share = (self.row_bytes // 3 // 512 + 1) * 512
@@ -245,34 +249,34 @@ cdef class DenseRows(Rows):
                      &self._packed[0, 0], self.width)
 
     cdef void dot(self, const double* V, Py_ssize_t K, double* Z) noexcept nogil:
-        cdef Py_ssize_t i, k, ahead, d = self.n_features
-        for k in range(K):
-            if self.is_packed:
-                dot_f64(&self._packed[0, 0], self.width, self.batch, self.n, V, Z + k, K, 0)
-            else:
-                ahead = self.ahead if k == 0 else 0
-                if self.x64:
-                    dot_f64(self.x64, d, self.batch, self.n, V, Z + k, K, ahead)
-                else:
-                    dot_f32(self.x32, d, self.batch, self.n, V, Z + k, K, ahead)
-                for i in range(self.n):
-                    Z[i * K + k] += V[d]
-            V += self.width
+        cdef Py_ssize_t i, k, d = self.n_features
+        cdef Py_ssize_t ahead = self.ahead if K == 1 else self.chunk_of_several
+        if self.is_packed:
+            dot_f64(&self._packed[0, 0], self.width, self.batch, self.n, V, self.width, K,
+                    Z, 0)
+            return
+        if self.x64:
+            dot_f64(self.x64, d, self.batch, self.n, V, self.width, K, Z, ahead)
+        else:
+            dot_f32(self.x32, d, self.batch, self.n, V, self.width, K, Z, ahead)
+        for i in range(self.n):
+            for k in range(K):
+                Z[i * K + k] += V[k * self.width + d]
 
     cdef void add_outer(self, const double* Z, Py_ssize_t K, double* A) noexcept nogil:
-        cdef Py_ssize_t i, k, ahead, d = self.n_features
-        for k in range(K):
-            if self.is_packed:
-                add_f64(&self._packed[0, 0], self.width, self.batch, self.n, Z + k, K, A, 0)
-            else:
-                ahead = self.ahead if k == K - 1 else 0
-                if self.x64:
-                    add_f64(self.x64, d, self.batch, self.n, Z + k, K, A, ahead)
-                else:
-                    add_f32(self.x32, d, self.batch, self.n, Z + k, K, A, ahead)
-                for i in range(self.n):
-                    A[d] += Z[i * K + k]
-            A += self.width
+        cdef Py_ssize_t i, k, d = self.n_features
+        cdef Py_ssize_t ahead = self.ahead if K == 1 else self.chunk_of_several
+        if self.is_packed:
+            add_f64(&self._packed[0, 0], self.width, self.batch, self.n, Z, K, A,
+                    self.width, 0)
+            return
+        if self.x64:
+            add_f64(self.x64, d, self.batch, self.n, Z, K, A, self.width, ahead)
+        else:
+            add_f32(self.x32, d, self.batch, self.n, Z, K, A, self.width, ahead)
+        for i in range(self.n):
+            for k in range(K):
+                A[k * self.width + d] += Z[i * K + k]
 
     cdef void ask(self, const Py_ssize_t* row, Py_ssize_t part) noexcept nogil:
         """Ask for a share of a later row: memory works while the others are in use."""
@@ -384,7 +388,7 @@ cdef class CsrRows(Rows):
             self.indices32, self.indptr32 = indices, X.indptr
         entry_bytes = X.dtype.itemsize + X.indices.itemsize
         self.row_bytes = entry_bytes * X.nnz // max(1, X.shape[0])
-        self.chunk = 64
+        self.chunk = self.chunk_of_several = 64
 
     cdef void load(self, const Py_ssize_t* batch, Py_ssize_t n) noexcept nogil:
         self.batch, self.n = batch, n

@@ -2,8 +2,9 @@
 
    Plain C that compilers vectorise: `omp simd` lets them reorder a sum (it needs no
    OpenMP runtime), and on glibc x86 the loader picks the widest clone that the machine
-   has.  Eight rows share a reading of w, and four one of g, where more of them would
-   wait for the rows that are asked for meanwhile. */
+   has.  Of one output, eight rows share a reading of w, and four one of g, where more of
+   them would wait for the rows that are asked for meanwhile; of several, up to FEW share
+   a reading of a row. */
 #ifndef SGD_ESTIMATORS_SIMD_H
 #define SGD_ESTIMATORS_SIMD_H
 #include <Python.h>
@@ -14,11 +15,13 @@
 #define SIMD_PRAGMA(text) _Pragma(#text)
 #define PREFETCH(address) __builtin_prefetch(address)
 #define RESTRICT __restrict__
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
 #else
 #define SIMD
 #define SIMD_SUM(...)
 #define PREFETCH(address) ((void)(address))
 #define RESTRICT __restrict
+#define ALWAYS_INLINE static __forceinline
 #endif
 
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__) \
@@ -142,6 +145,8 @@ static inline double fold(double *s, int n)
         for (const char *at = begin; at < (end); at += 64) PREFETCH(at);           \
         PREFETCH((end) - 1);                                                       \
     } while (0)
+
+enum { FEW = 4 }; /* outputs whose sums stay in registers */
 
 #define REAL double
 #define NAME(stem) stem##_f64
