@@ -331,7 +331,7 @@ def test_a_call_that_fails_leaves_the_run_as_it_was(kind, setting):
 
 
 def test_a_first_call_that_fails_leaves_nothing():
-    model = SGDLogistic(callbacks=Failing(2), **BASE)
+    model = SGDLogistic(callbacks=Failing(1), **BASE)
     with pytest.raises(RuntimeError, match="mine"):
         model.fit(X, LABEL)
     assert not any(name.endswith("_") for name in vars(model))
