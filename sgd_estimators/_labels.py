@@ -11,8 +11,9 @@ def distinct(y: NDArray[Any]) -> NDArray[Any]:
     if not _near(y, y):
         return np.unique(y)
     low = y.min()
-    classes: NDArray[Any] = np.flatnonzero(np.bincount(_above(y, low))) + int(low)
-    return classes.astype(y.dtype)
+    classes: NDArray[Any] = np.flatnonzero(np.bincount(_above(y, low))).astype(y.dtype)
+    classes += low
+    return classes
 
 
 def numbers(classes: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import expit, logsumexp, softmax
 
 from oracle import LOSSES, ROUNDING, STORAGES, assert_equal, draw
-from sgd_estimators._kernels.losses import Squared
+from sgd_estimators._kernels.losses import Logistic, Softmax, Squared
 from sgd_estimators._kernels.objective import Objective
 from sgd_estimators._kernels.rows import as_rows
 
@@ -340,3 +341,29 @@ def test_moments_of_a_constant_column(storage, weighted, value):
     rounding = 4 * np.finfo(np.float64).eps * abs(X[0, 0].astype(np.float64))
     assert abs(mean[0] - X[0, 0]) <= rounding
     assert square[0] <= rounding**2
+
+
+@pytest.mark.parametrize("far", [1e-9, 1.0, 40.0, 600.0, 1e5])
+def test_losses_are_exact_near_and_far(far):
+    z = far * np.array([-1.0, 1.0, -0.3, 0.7, 0.0] * 60)  # more than are taken at a time
+    y = np.tile([0.0, 1.0, 1.0], 100)
+    s = np.linspace(0.5, 2, 300)
+    Z = z[:, None].copy()
+    value = Logistic().slopes(y[:, None], s, Z)
+    assert_allclose(value, s @ (np.logaddexp(0, z) - y * z), rtol=1e-14)
+    assert_allclose(Z[:, 0], s * (expit(z) - y), rtol=1e-14, atol=1e-300)
+
+    Z = np.column_stack([z, -z, 0.5 * z, z - 1])
+    label = np.arange(300.0) % 4
+    want = s[:, None] * (softmax(Z, axis=1) - (label[:, None] == range(4)))
+    value = s @ (logsumexp(Z, axis=1) - Z[np.arange(300), label.astype(int)])
+    assert_allclose(Softmax(4).slopes(label[:, None], s, Z), value, rtol=1e-14)
+    assert_allclose(Z, want, rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_losses_of_scores_that_are_not_finite_are_not(bad):
+    for loss, width in ((Logistic(), 1), (Softmax(3), 3), (Squared(), 1)):
+        Z = np.zeros((9, width))
+        Z[4, 0] = bad
+        assert not np.isfinite(loss.slopes(np.zeros((9, 1)), np.ones(9), Z))

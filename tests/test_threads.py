@@ -1,0 +1,77 @@
+"""Work that is spread over threads: its order, its errors, and the data it reads."""
+
+import threading
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from sgd_estimators import SGDLogistic, SGDRidge, _params
+from sgd_estimators._params import canonical, check_finite
+from sgd_estimators._pool import spread
+
+rng = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2, 5])
+@pytest.mark.parametrize("n", [0, 1, 2, 40])
+def test_results_come_in_the_order_of_the_items(n, n_jobs):
+    assert spread(lambda i: i * i, range(n), n_jobs) == [i * i for i in range(n)]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_an_error_comes_through_and_the_threads_stay(n_jobs):
+    def fail(i):
+        if i == 7:
+            raise ArithmeticError("mine")
+        return i
+
+    for _ in range(3):
+        with pytest.raises(ArithmeticError, match="mine"):
+            spread(fail, range(20), n_jobs)
+    assert spread(lambda i: i, range(20), n_jobs) == list(range(20))
+
+
+def test_work_is_shared():
+    meeting = threading.Barrier(2, timeout=30)  # passed by two at a time only
+    spread(lambda i: meeting.wait(), range(2), 2)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("order", ["F", "strided"])
+def test_arrays_of_another_order_are_copied_row_by_row(order, n_jobs, monkeypatch):
+    monkeypatch.setattr(_params, "SMALL", 0)
+    monkeypatch.setattr(_params, "PART", 1 << 10)
+    X = rng.normal(size=(300, 14))
+    X = np.asfortranarray(X) if order == "F" else X[:, ::2]
+    copy = canonical(X, n_jobs)
+    assert copy.flags.c_contiguous
+    np.testing.assert_array_equal(copy, X)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_what_is_not_finite_is_found_wherever_it_stands(sparse, bad, monkeypatch):
+    monkeypatch.setattr(_params, "SMALL", 0)
+    monkeypatch.setattr(_params, "PART", 1 << 10)
+    for i in (0, 150, 299):
+        X = rng.normal(size=(300, 7))
+        X[i, i % 7] = bad
+        X = sp.csr_array(X) if sparse else X
+        with pytest.raises(ValueError, match="Input X contains"):
+            check_finite(X, 2)
+        with pytest.raises(ValueError, match="Input X contains"):
+            SGDRidge().fit(X, np.ones(300))
+
+
+def test_values_whose_sum_overflows_are_finite(monkeypatch):
+    monkeypatch.setattr(_params, "SMALL", 0)
+    check_finite(np.full((8, 2), 1e308), 2)
+
+
+def test_a_fit_has_the_same_bits_whatever_the_order_of_x():
+    X = rng.normal(size=(5000, 120))  # more than one thread reads at once
+    y = X[:, 0] + rng.normal(size=5000) > 0
+    one = SGDLogistic(random_state=0, n_jobs=1).fit(X, y)
+    two = SGDLogistic(random_state=0, n_jobs=2).fit(np.asfortranarray(X), y)
+    np.testing.assert_array_equal(one.coef_, two.coef_)
