@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._estimate import check
 from ._exceptions import warn
+from ._judge import Watch
 from ._kernels.losses import Loss, Softmax
 from ._kernels.objective import Objective
 from ._kernels.rows import Rows, as_rows
@@ -28,7 +29,7 @@ from ._params import (
 )
 from ._resume import begun, continued, present, resumed, setup
 from ._run import go_on
-from ._solver import Watch, solve
+from ._solver import solve
 from ._state import Outcome, Plan, Record
 from ._stream import Seen, digest, seen
 from ._twin import Twin

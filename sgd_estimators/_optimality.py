@@ -13,11 +13,12 @@ from . import _auto
 from ._base import LinearSGD
 from ._certificates import Certificate
 from ._classifier import SGDLogistic
+from ._judge import Watch, floor
 from ._kernels.objective import Objective
 from ._minimize import objective
 from ._params import choice, integer, n_threads, real
 from ._regressors import SGDLinearRegressor, SGDRidge
-from ._solver import Watch, find, floor
+from ._solver import find
 
 Array = NDArray[np.float64]
 

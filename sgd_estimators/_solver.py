@@ -1,29 +1,27 @@
 """optimizer="auto": the optimum with a certificate, by the way that the data asks for."""
 
 import math
-import time
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
-from scipy.special import entr
 from sklearn.exceptions import ConvergenceWarning
 
 from . import _auto, _least_squares, _row_space
 from ._blas import one_thread
-from ._certificates import Certificate
 from ._exceptions import warn
 from ._gram import curvature, passes
-from ._inverses import Whole
+from ._inverses import Blocks, Whole
+from ._judge import NEAR, Judge, Watch, floor, floors
 from ._kernels.losses import Softmax, Squared
 from ._kernels.objective import Objective
 from ._least_squares import Solved
 from ._newton import GROWTH, ROWS_A_PARAMETER, Point, Samples, at, learn, quasi_newton
 from ._sample import WHOLE
-from ._state import FIELDS, Outcome
+from ._state import Outcome
 from ._subset import SubsetBound
 from ._wide import dual_ascent, least_squares, newton
 
@@ -34,20 +32,11 @@ SHARE = 0.1  # of the bytes of X that they may take
 PATIENCE = 16  # passes that a sample's Hessian serves for
 FEW = 3  # steps of Newton's method before the way by the rows
 INNER = 1e-6  # of `tol`, in other coordinates, where the last digits cost little
-NEAR = 1e-3  # of what `tol` asks for, and ...
-FAR = 1e-11  # of f at the best constant: nearer than both, no bound will come
 WHY = {
     "max_iter": "raise max_iter",
     "no_improvement": "passes change nothing any more, and no bound says that it is nearer "
     "(it is likely to be); raise tol, or alpha (lower C)",
 }
-
-
-class Watch(NamedTuple):
-    """What looks at a run: a callback as in `Plan`, and a score on validation data."""
-
-    callback: Callable[[Array, int, dict[str, float]], bool] | None = None
-    score: Callable[[Array], float] | None = None
 
 
 def solve(
@@ -118,23 +107,8 @@ def find(
         return passes.each() if several and outcome.converged else outcome
 
 
-class Passes:
+class Passes(Judge):
     """Mini-batches that grow, then full passes, until the bound is small enough."""
-
-    def __init__(
-        self, f: Objective, tol: float, max_iter: int, seed: int, watch: Watch
-    ) -> None:
-        self.f, self.tol, self.max_iter, self.watch = f, tol, max_iter, watch
-        self.seed = seed
-        self.certificate = Certificate(f)
-        self.subset: SubsetBound | None = None
-        self.records: list[dict[str, float]] = []
-        self.floor = floor(f)
-        self.begun = time.perf_counter()
-        self.t = 0
-        self.best: tuple[Point, float, str] | None = None
-        self.rough = False  # whether only bounds count that hold in other coordinates
-        self.retry = math.inf  # how near f* the bound is worth another try
 
     def reached(self, solved: Solved) -> bool:
         """Return whether the optimum of each output is certified."""
@@ -231,24 +205,6 @@ class Passes:
             reason = self._note(reason)
         return self._outcome(reason or "certified")
 
-    def _outcome(self, reason: str) -> Outcome:
-        assert self.best is not None
-        point, gap, name = self.best
-        columns = {k: [r.get(k, math.nan) for r in self.records] for k in FIELDS}
-        return Outcome(
-            point.W,
-            objective=point.value,
-            gap=gap,
-            certificate=name,
-            converged=reason == "certified",
-            stop_reason=reason,
-            n_iter=len(self.records),
-            history={k: np.array(values) for k, values in columns.items()},
-            optimizer="newton",
-            t=self.t,
-            rate=1.0,
-        )
-
     def _run(self, start: tuple[Array, Array] | None) -> str:
         f = self.f
         F = f.value_and_gradient
@@ -266,6 +222,11 @@ class Passes:
             point = at(F, _auto.start(f))
             P = sample.curvature(sample.means(sample.A @ point.W.T))
             self._bound_by(sample, P)
+        if isinstance(f.loss, Softmax) and isinstance(P, Blocks):
+            # P is the mean of what the classes' scores bend: L-BFGS would take it for more.
+            return self._judge_all(
+                newton(f, point.W, lambda W: sample.curvature(sample.means(sample.A @ W.T)))
+            )
         if stop := self._judge(point, decrement(point, P)):
             return stop
         while True:
@@ -331,10 +292,7 @@ class Passes:
             points = chain([point], steps if penalised else islice(steps, 1))
         else:
             points = newton(f, point.W)
-        for new in points:
-            if stop := self._judge(new, math.inf):
-                return stop
-        return "no_improvement"
+        return self._judge_all(points)
 
     def _ascended(self) -> tuple[Array, Array] | None:
         return dual_ascent(self.f, self.tol * self.floor, self.seed)
@@ -347,94 +305,12 @@ class Passes:
         elif not isinstance(self.f.loss, Softmax):
             self.subset = SubsetBound(sample)
 
-    def _judge(self, point: Point, near: float) -> str | None:
-        """Note the point after a pass, and return why to stop; it is about `near` f*."""
-        wanted = self._wanted(point.value)
-        gap, name = self._gap(point, near, wanted)
-        self.best = point, gap, name
-        if self._certified(point.value, gap):
-            return self._note("certified")
-        if near <= min(NEAR * wanted, FAR * self.floor):
-            return self._note("no_improvement")
-        return self._note(None)
-
-    def _wanted(self, value: float) -> float:
-        """Return how near f* is near enough."""
-        return self.tol * max(self.floor - value, 0.0) + 1e-14 * self.floor
-
-    def _note(self, reason: str | None) -> str | None:
-        """Note the best point, show it, and return why to stop."""
-        assert self.best is not None
-        point, gap, _ = self.best
-        self.t += 1
-        record = dict.fromkeys(FIELDS, math.nan) | {
-            "loss": point.value,
-            "rate": 1.0,
-            "seconds": time.perf_counter()
-            - self.begun
-            - sum(r["seconds"] for r in self.records),
-            "objective": point.value,
-            "gap": gap,
-        }
-        if self.watch.score:
-            record["score"] = self.watch.score(point.W)
-        self.records.append(record)
-        told = self.watch.callback
-        if told and told(point.W, len(self.records), record) and reason is None:
-            return "callback"
-        if reason is None and len(self.records) >= self.max_iter:
-            return "max_iter"
-        return reason
-
-    def _certified(self, value: float, gap: float) -> bool:
-        if not math.isfinite(gap):
-            return False
-        return gap <= self.tol * (self.floor - value + gap) + 1e-14 * self.floor
-
-    def _gap(self, point: Point, near: float, wanted: float) -> tuple[float, str]:
-        """Return the best bound that is worth its cost, and its name."""
-        gap, name = math.inf, "none"
-        if self.subset is not None and near <= min(self.subset.part * wanted, self.retry):
-            gap = self.subset.gap(point.W, point.G, wanted)
-            self.retry = 0.3 * near
-            name = "subset" if math.isfinite(gap) else "none"
-        if self._certified(point.value, gap):
-            return gap, name
-        if near <= wanted or self.subset is None:
-            bound, how = self.certificate.bound(point.W, point.value, point.G)
-            if (total := float(bound.sum())) < gap:
-                gap, name = total, how
-        if point.value < gap:  # no loss is negative
-            gap, name = point.value, "value"
-        return gap, name
-
 
 def fits(f: Objective) -> bool:
     """Return whether a Hessian and the rows that it is made of fit the memory."""
     D = f.rows.n_features + 1
     room = max(KEPT, SHARE * f.rows.row_bytes * f.n_active)
     return 8 * D * (D + min(f.n_active, ROWS_A_PARAMETER * D)) <= room
-
-
-def floor(f: Objective) -> float:
-    """Return f at the best constant: what a fit begins from."""
-    if isinstance(f.loss, Squared):
-        return float(floors(f).sum())
-    y = f.take(f.y)
-    weight = None if f.weight is None else f.take(f.weight)
-    K = max(2, f.n_outputs)
-    if not f.rows.fit_intercept:
-        return math.log(K)
-    count = np.bincount(y[:, 0].astype(np.intp), weight, K)
-    return float(entr(count / count.sum()).sum())
-
-
-def floors(f: Objective) -> Array:
-    """Return the same of each target of a squared loss."""
-    y = f.take(f.y)
-    weight = None if f.weight is None else f.take(f.weight)
-    centre = np.average(y, axis=0, weights=weight) if f.rows.fit_intercept else 0.0
-    return np.asarray(0.5 * np.average((y - centre) ** 2, axis=0, weights=weight))
 
 
 def decrement(point: Point, P: Callable[[Array], Array]) -> float:

@@ -18,7 +18,7 @@ from ._kernels.losses import Loss, Softmax, Squared, Variance
 from ._kernels.objective import Objective
 from ._kernels.order import Order
 from ._kernels.rows import numbers, span
-from ._newton import Point, at, descend
+from ._newton import Point, Solve, at, descend
 from ._scores import level, means
 
 Array = NDArray[np.float64]
@@ -54,7 +54,10 @@ def dual_ascent(f: Objective, wanted: float, seed: int) -> tuple[Array, Array] |
 
 
 class Bend:
-    """The Hessian of f at a point, seen in the metric in which its diagonal is about 1.
+    """The Hessian of f at a point, and its conjugate gradients.
+
+    They are preconditioned by `solve`, or f is seen in the metric in which the Hessian's
+    diagonal is about 1.
 
     Its product with V is the gradient at V of a quadratic: a squared loss of weights l''
     and targets 0, or the variance of the scores over softmax's shares.
@@ -62,14 +65,22 @@ class Bend:
     Parameters
     ----------
     f : Objective
-        Gets the metric.
+        Gets the metric, if there is no `solve`.
     point : Point
         In the metric of before; the attribute of the name is in the new one.
     Z : ndarray of shape (n_active, n_outputs), default=None
         The scores at the point, for losses that are not quadratic.
+    solve : callable, default=None
+        G -> P^-1 G.
     """
 
-    def __init__(self, f: Objective, point: Point, Z: Array | None = None) -> None:
+    def __init__(
+        self,
+        f: Objective,
+        point: Point,
+        Z: Array | None = None,
+        solve: Solve | None = None,
+    ) -> None:
         n, own, seen = f.rows.n_rows, f.weight, f.weight
         loss: Loss = Squared()
         y = np.zeros((n, f.n_outputs))
@@ -83,7 +94,8 @@ class Bend:
             if isinstance(f.loss, Softmax):
                 loss, weight = Variance(), own
                 y[span(f.indices)] = p
-        self.point = moved(f, point, *diagonal(f, seen))
+        self.solve = solve
+        self.point = moved(f, point, *diagonal(f, seen)) if solve is None else point
         total = f.n_active if weight is None else f.take(weight).sum()
         self.share = total / f.total_weight
         self.f = Objective(f.rows, loss, y, f.alpha / self.share, weight, f.active)
@@ -103,8 +115,10 @@ class Bend:
         def dot(U: Array, V: Array) -> Array:
             return np.asarray(np.sum(U * V, axis=axis, keepdims=True))
 
+        P = self.solve or (lambda G: G)
         R = self.point.G.copy()
-        S, D, square = np.zeros_like(R), -R, dot(R, R)
+        V = P(R)
+        S, D, square = np.zeros_like(R), -V, dot(R, V)
         while np.any(square > 0):
             Q = self(D)
             bent = dot(D, Q)
@@ -112,8 +126,9 @@ class Bend:
             S = S + rate * D
             R = R + rate * Q
             yield S, R, 0.5 * float(np.sum(rate * square))
-            before, square = square, dot(R, R)
-            D = square / np.where(before > 0, before, 1.0) * D - R
+            V = P(R)
+            before, square = square, dot(R, V)
+            D = square / np.where(before > 0, before, 1.0) * D - V
 
     def step(self) -> Array:
         """Return the conjugate gradients' step when one more would hardly help."""
@@ -187,10 +202,13 @@ def least_squares(
         yield bend.point
 
 
-def newton(f: Objective, W: Array) -> Iterator[Point]:
+def newton(
+    f: Objective, W: Array, precondition: Callable[[Array], Solve] | None = None
+) -> Iterator[Point]:
     """Yield the points of Newton's method, until rounding ends it.
 
     The steps are searched along, and the intercepts chosen, on the scores: no pass.
+    `precondition` returns G -> P^-1 G for a W; see `Bend`.
     """
     Z = f.scores(W)
     point = None
@@ -203,7 +221,7 @@ def newton(f: Objective, W: Array) -> Iterator[Point]:
         if point is not None and stuck(point, new):
             return
         yield new
-        bend = Bend(f, new, Z)
+        bend = Bend(f, new, Z, precondition and precondition(new.W))
         point, S = bend.point, bend.step()
         rise = f.scores(S)
         rate = search(f, point, S, Z, rise)

@@ -1,0 +1,155 @@
+"""When a run of passes ends: its records, its best point and its bound."""
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import entr
+
+from ._certificates import Certificate
+from ._kernels.losses import Squared
+from ._kernels.objective import Objective
+from ._newton import Point
+from ._state import FIELDS, Outcome
+from ._subset import SubsetBound
+
+Array = NDArray[np.float64]
+
+NEAR = 1e-3  # of what `tol` asks for, and ...
+FAR = 1e-11  # of f at the best constant: nearer than both, no bound will come
+
+
+class Watch(NamedTuple):
+    """What looks at a run: a callback as in `Plan`, and a score on validation data."""
+
+    callback: Callable[[Array, int, dict[str, float]], bool] | None = None
+    score: Callable[[Array], float] | None = None
+
+
+class Judge:
+    """Judges points after a pass each, until the bound is small enough."""
+
+    def __init__(
+        self, f: Objective, tol: float, max_iter: int, seed: int, watch: Watch
+    ) -> None:
+        self.f, self.tol, self.max_iter, self.watch = f, tol, max_iter, watch
+        self.seed = seed
+        self.certificate = Certificate(f)
+        self.subset: SubsetBound | None = None
+        self.records: list[dict[str, float]] = []
+        self.floor = floor(f)
+        self.begun = time.perf_counter()
+        self.t = 0
+        self.best: tuple[Point, float, str] | None = None
+        self.rough = False  # whether only bounds count that hold in other coordinates
+        self.retry = math.inf  # how near f* the bound is worth another try
+
+    def _judge_all(self, points: Iterable[Point]) -> str:
+        """Return why to stop at one of the points."""
+        for new in points:
+            if stop := self._judge(new, math.inf):
+                return stop
+        return "no_improvement"
+
+    def _judge(self, point: Point, near: float) -> str | None:
+        """Note the point after a pass, and return why to stop; it is about `near` f*."""
+        wanted = self._wanted(point.value)
+        gap, name = self._gap(point, near, wanted)
+        self.best = point, gap, name
+        if self._certified(point.value, gap):
+            return self._note("certified")
+        if near <= min(NEAR * wanted, FAR * self.floor):
+            return self._note("no_improvement")
+        return self._note(None)
+
+    def _wanted(self, value: float) -> float:
+        """Return how near f* is near enough."""
+        return self.tol * max(self.floor - value, 0.0) + 1e-14 * self.floor
+
+    def _note(self, reason: str | None) -> str | None:
+        """Note the best point, show it, and return why to stop."""
+        assert self.best is not None
+        point, gap, _ = self.best
+        self.t += 1
+        record = dict.fromkeys(FIELDS, math.nan) | {
+            "loss": point.value,
+            "rate": 1.0,
+            "seconds": time.perf_counter()
+            - self.begun
+            - sum(r["seconds"] for r in self.records),
+            "objective": point.value,
+            "gap": gap,
+        }
+        if self.watch.score:
+            record["score"] = self.watch.score(point.W)
+        self.records.append(record)
+        told = self.watch.callback
+        if told and told(point.W, len(self.records), record) and reason is None:
+            return "callback"
+        if reason is None and len(self.records) >= self.max_iter:
+            return "max_iter"
+        return reason
+
+    def _certified(self, value: float, gap: float) -> bool:
+        if not math.isfinite(gap):
+            return False
+        return gap <= self.tol * (self.floor - value + gap) + 1e-14 * self.floor
+
+    def _gap(self, point: Point, near: float, wanted: float) -> tuple[float, str]:
+        """Return the best bound that is worth its cost, and its name."""
+        gap, name = math.inf, "none"
+        if self.subset is not None and near <= min(self.subset.part * wanted, self.retry):
+            gap = self.subset.gap(point.W, point.G, wanted)
+            self.retry = 0.3 * near
+            name = "subset" if math.isfinite(gap) else "none"
+        if self._certified(point.value, gap):
+            return gap, name
+        if near <= wanted or self.subset is None:
+            bound, how = self.certificate.bound(point.W, point.value, point.G)
+            if (total := float(bound.sum())) < gap:
+                gap, name = total, how
+        if point.value < gap:  # no loss is negative
+            gap, name = point.value, "value"
+        return gap, name
+
+    def _outcome(self, reason: str) -> Outcome:
+        assert self.best is not None
+        point, gap, name = self.best
+        columns = {k: [r.get(k, math.nan) for r in self.records] for k in FIELDS}
+        return Outcome(
+            point.W,
+            objective=point.value,
+            gap=gap,
+            certificate=name,
+            converged=reason == "certified",
+            stop_reason=reason,
+            n_iter=len(self.records),
+            history={k: np.array(values) for k, values in columns.items()},
+            optimizer="newton",
+            t=self.t,
+            rate=1.0,
+        )
+
+
+def floor(f: Objective) -> float:
+    """Return f at the best constant: what a fit begins from."""
+    if isinstance(f.loss, Squared):
+        return float(floors(f).sum())
+    y = f.take(f.y)
+    weight = None if f.weight is None else f.take(f.weight)
+    K = max(2, f.n_outputs)
+    if not f.rows.fit_intercept:
+        return math.log(K)
+    count = np.bincount(y[:, 0].astype(np.intp), weight, K)
+    return float(entr(count / count.sum()).sum())
+
+
+def floors(f: Objective) -> Array:
+    """Return the same of each target of a squared loss."""
+    y = f.take(f.y)
+    weight = None if f.weight is None else f.take(f.weight)
+    centre = np.average(y, axis=0, weights=weight) if f.rows.fit_intercept else 0.0
+    return np.asarray(0.5 * np.average((y - centre) ** 2, axis=0, weights=weight))
