@@ -81,6 +81,10 @@ def main():
     args = arguments()
     args.results.mkdir(parents=True, exist_ok=True)
     versions, results = peers.versions(), []
+    limits = (
+        f"{args.times:g} times as long as ours, {LEAST_BUDGET:g} s at least and "
+        f"{args.budget:g} s at most"
+    )
     print(report.environment(versions))
     for problem in problems(args.data, args.only, ALPHAS[:1] if args.quick else ALPHAS):
         if any(fnmatch(str(problem), pattern) for pattern in args.without):
@@ -90,7 +94,7 @@ def main():
         if args.again or not path.exists():
             path.write_text(json.dumps(measure(problem, args)))
         results.append(json.loads(path.read_text()))
-        report.write(results, versions, args.out)
+        report.write(results, versions, limits, args.out)
     print(report.summary(results))
 
 

@@ -12,8 +12,6 @@ from timing import ACCURACIES
 PAGE, PICTURE = "against_peers.rst", "against_peers.svg"
 
 HEAD = """\
-:orphan:
-
 Time to accuracy, against the peers
 ===================================
 
@@ -30,8 +28,8 @@ below :math:`10^{{-10}} (f_0 - f^*)`, and f₀ is f at the best constant. Every 
 at its best point: the quickest fit, over its tolerances or iterations, its rates and, where
 float32 does not get there, float64, that is accurate enough. "sgd_estimators, certified" is
 ours stopped by ``tol`` alone, when its bound says that it is so near; its time is what a
-user waits who knows nothing of f\\*. A fit of a peer may take 20 times as long as ours, and
-a second. Times are of ``fit`` on the array that a user holds. Where a peer can only
+user waits who knows nothing of f\\*. A fit of a peer may take {limits}.
+Times are of ``fit`` on the array that a user holds. Where a peer can only
 penalise the intercept (liblinear, snapml), its best intercept is given to it for nothing.
 
 The ratio is a peer's time over ours: fits in turn, the geometric mean over the pairs, its
@@ -195,12 +193,15 @@ def picture(results, path):
     pyplot.close(figure)
 
 
-def write(results, versions, folder):
+def write(results, versions, limits, folder):
     """Write the page and its picture."""
     folder.mkdir(parents=True, exist_ok=True)
     picture(results, folder / PICTURE)
     head = HEAD.format(
-        environment=plain(environment(versions)), picture=PICTURE, summary=summary(results)
+        environment=plain(environment(versions)),
+        limits=limits,
+        picture=PICTURE,
+        summary=summary(results),
     )
     tables = [ratio_table(results, accuracy) for accuracy in ACCURACIES]
     tables += [problem_table(result) for result in results]
