@@ -14,6 +14,7 @@ from problems import best_intercept, objective, task
 
 ACCURACIES = [1e-2, 1e-4, 1e-6]
 START_UP = 60  # seconds a process may take to read the data and to import a peer
+REST = 0.1  # seconds in which threads of the fit before, which wait busily, fall asleep
 WARM_UP = 1_000  # rows of the first fit, which compiles and loads what a peer needs
 
 
@@ -48,6 +49,7 @@ class Judge:
         """Return the seconds of `fit`, a change of type included, and the model."""
         knobs = {knob: value for knob, value in setting.items() if knob != "float64"}
         model = peer.make(self.alpha, len(self.y), **knobs)
+        time.sleep(REST)
         begun = time.perf_counter()
         X = self.X.astype(np.float64) if "float64" in setting else self.X
         model.fit(X, self.y)
