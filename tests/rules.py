@@ -1,6 +1,7 @@
-"""A user's optimizer and schedules, in a module that worker processes can import."""
+"""A user's optimizer, schedules and rate, in a module that worker processes can import."""
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from sgd_estimators.optimizers import OPTIMIZERS, Optimizer
 from sgd_estimators.schedules import Schedule
@@ -40,3 +41,14 @@ class Sawtooth(Schedule):
 
 def halving(t):
     return 0.5 ** (t / 500)
+
+
+class Normalized(BaseEstimator):
+    """A user's: steps of a length that falls; it counts them in itself."""
+
+    def __init__(self, length=0.5):
+        self.length = length
+
+    def __call__(self, f, batch, x, g, loss):
+        self.t = getattr(self, "t", 0) + 1
+        return self.length / self.t / np.linalg.norm(g)

@@ -7,12 +7,13 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose
 from sklearn import datasets
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from newton import least_squares, log_loss_objective, newton, squared_objective
 from oracle import LOSSES, STORAGES, draw
 from reference import rate_twin
+from rules import Normalized
 from sgd_estimators import (
     DivergenceWarning,
     SGDLinearRegressor,
@@ -53,17 +54,6 @@ CASES = [
 every_case = pytest.mark.parametrize("rate", CASES, ids=repr)
 every_rate = pytest.mark.parametrize("rate", [PolyakStep(), LineSearch(), DoG()], ids=repr)
 X, Y = datasets.load_diabetes(return_X_y=True, scaled=False)
-
-
-class Normalized(BaseEstimator):
-    """A user's: steps of a length that falls; it counts them in itself."""
-
-    def __init__(self, length=0.5):
-        self.length = length
-
-    def __call__(self, f, batch, x, g, loss):
-        self.t = getattr(self, "t", 0) + 1
-        return self.length / self.t / np.linalg.norm(g)
 
 
 class Search:
