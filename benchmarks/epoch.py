@@ -21,7 +21,7 @@ from sgd_estimators import _auto
 from sgd_estimators._kernels.epoch import run_epoch
 from sgd_estimators._kernels.losses import Squared
 from sgd_estimators._kernels.objective import Objective
-from sgd_estimators._kernels.rows import as_rows
+from sgd_estimators._rows import as_rows
 from sgd_estimators.optimizers import SGD
 
 SHAPES = [(1_000_000, 100), (2_000_000, 20), (100_000, 1_000)]

@@ -23,7 +23,7 @@ from sgd_estimators import _auto
 from sgd_estimators._kernels.losses import Squared
 from sgd_estimators._kernels.objective import Objective
 from sgd_estimators._kernels.order import Order
-from sgd_estimators._kernels.rows import as_rows
+from sgd_estimators._rows import as_rows
 from sgd_estimators._run import Epochs
 from sgd_estimators._state import Plan, Run
 from sgd_estimators.optimizers import SGD

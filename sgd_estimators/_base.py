@@ -15,7 +15,7 @@ from ._exceptions import warn
 from ._judge import Watch
 from ._kernels.losses import Loss, Softmax
 from ._kernels.objective import Objective
-from ._kernels.rows import Rows, as_rows
+from ._kernels.rows import Rows
 from ._params import (
     as_callbacks,
     canonical,
@@ -28,6 +28,7 @@ from ._params import (
     resolve_schedule,
 )
 from ._resume import begun, continued, present, resumed, setup
+from ._rows import as_rows
 from ._run import go_on
 from ._solver import solve
 from ._state import Outcome, Plan, Record

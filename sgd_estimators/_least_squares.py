@@ -21,6 +21,7 @@ from scipy.linalg import (
 from scipy.sparse import csr_array, issparse
 
 from ._gram import in_parts
+from ._kernels.gram import gram
 from ._kernels.objective import Objective
 from ._kernels.rows import span
 
@@ -219,19 +220,15 @@ def _second(f: Objective, origin: Array, T: Array | None, rows: Any) -> Array:
     X, d = f.rows.X, f.rows.n_features
     if T is None and issparse(X) and X.nnz < THIN * d * X.shape[0]:
         return _thin_second(f, origin, rows)
+    if T is None and not issparse(X):
+        return f.rows.gram(rows, f.weight, f.y, origin)
     D = d + f.rows.fit_intercept
     second = np.zeros((D + f.n_outputs, D + f.n_outputs))
     for part, X in f.rows.seen_blocks(rows):
         if T is not None:
             X[:, :d] = X[:, :d] @ T
-        Y = f.y[part] - origin
-        if f.weight is not None:
-            root = np.sqrt(f.weight[part])[:, None]
-            X *= root
-            Y *= root
-        second[:D, :D] += X.T @ X
-        second[:D, D:] += X.T @ Y
-        second[D:, D:] += Y.T @ Y
+        weight = None if f.weight is None else f.weight[part]
+        second += gram(X, range(len(X)), weight, f.y[part], origin)
     return second
 
 

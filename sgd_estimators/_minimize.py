@@ -12,7 +12,6 @@ from . import _auto
 from ._estimate import check
 from ._kernels.losses import Logistic, Loss, Softmax, Squared
 from ._kernels.objective import Objective
-from ._kernels.rows import as_rows
 from ._params import (
     canonical,
     check_weight,
@@ -22,6 +21,7 @@ from ._params import (
     real,
     resolve_schedule,
 )
+from ._rows import as_rows
 from ._run import go_on
 from ._state import Outcome, Plan, Run
 from .optimizers import get_optimizer

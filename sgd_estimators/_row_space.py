@@ -23,7 +23,7 @@ from scipy.linalg import eigh, qr
 from scipy.sparse import csc_array, csr_array, issparse
 
 from ._kernels.objective import Objective
-from ._kernels.rows import as_rows, numbers, span
+from ._kernels.rows import numbers, span
 from ._least_squares import (
     NULL,
     ROTATIONS,
@@ -33,6 +33,7 @@ from ._least_squares import (
     well_posed,
 )
 from ._pool import spread
+from ._rows import as_rows
 
 Array = NDArray[np.float64]
 Solution = Callable[[Array], Array]

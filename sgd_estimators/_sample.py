@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from ._inverses import ROWS, Blocks, Whole
+from ._kernels.gram import gram
 from ._kernels.losses import Logistic, Softmax
 from ._kernels.objective import Objective
-from ._kernels.rows import as_rows
 from ._pool import spread
+from ._rows import as_rows
 from ._scores import means
 
 Array = NDArray[np.float64]
@@ -76,11 +77,10 @@ class Sample:
         """Return sum_i h_i x_i x_i'."""
         if self.stored is not None:
             return self.stored.gram(range(len(h)), h)
-        root = np.sqrt(h)[:, None]
 
         def part(rows: slice) -> Array:
-            B = self.A[rows] * root[rows]
-            return np.asarray(B.T @ B)
+            few = range(rows.start, min(rows.stop, len(h)))
+            return gram(self.A, few, h)
 
         return self.total(part, ROWS)
 
@@ -121,7 +121,7 @@ class Sample:
         def part(rows: slice) -> Array:
             q = p[rows] * np.sqrt(s[rows])[:, None]
             B = (q[:, :, None] * self.A[rows, None, :]).reshape(len(q), -1)
-            return np.asarray(B.T @ B)
+            return gram(B, range(len(B)))
 
         H -= self.total(part, max(1, ROWS // K))
         H[np.diag_indices(K * D)] += self.f.penalty.ravel()

@@ -12,7 +12,7 @@ from scipy import special
 
 from sgd_estimators._kernels.losses import Logistic, Softmax, Squared
 from sgd_estimators._kernels.objective import Objective
-from sgd_estimators._kernels.rows import as_rows
+from sgd_estimators._rows import as_rows
 
 # Sums of a few hundred terms of order 1, in another order.
 ROUNDING = 1e-12

@@ -13,7 +13,7 @@ from scipy.special import expit, logsumexp, softmax
 from oracle import LOSSES, ROUNDING, STORAGES, assert_equal, draw
 from sgd_estimators._kernels.losses import Logistic, Softmax, Squared
 from sgd_estimators._kernels.objective import Objective
-from sgd_estimators._kernels.rows import as_rows
+from sgd_estimators._rows import as_rows
 
 each_loss = pytest.mark.parametrize("loss", LOSSES)
 each_storage = pytest.mark.parametrize("storage", STORAGES)

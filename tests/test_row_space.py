@@ -14,7 +14,7 @@ from newton import least_squares, log_loss_objective, newton, squared_objective
 from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge, _row_space
 from sgd_estimators._kernels.losses import Softmax, Squared
 from sgd_estimators._kernels.objective import Objective
-from sgd_estimators._kernels.rows import as_rows
+from sgd_estimators._rows import as_rows
 
 rng = np.random.default_rng(0)
 

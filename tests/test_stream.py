@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from sgd_estimators import DivergenceWarning, SGDLinearRegressor, SGDLogistic, SGDRidge
-from sgd_estimators._kernels.rows import as_rows
+from sgd_estimators._rows import as_rows
 from sgd_estimators._stream import Seen
 
 X, Y = load_diabetes(return_X_y=True, scaled=False)

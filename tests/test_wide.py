@@ -18,8 +18,8 @@ from sgd_estimators import (
 from sgd_estimators._kernels.columns import sums
 from sgd_estimators._kernels.losses import Logistic, Softmax, Squared
 from sgd_estimators._kernels.objective import Objective
-from sgd_estimators._kernels.rows import as_rows
 from sgd_estimators._newton import at
+from sgd_estimators._rows import as_rows
 
 rng = np.random.default_rng(0)
 N, D = 150, 12

@@ -261,22 +261,6 @@ CLONES static void NAME(pack)(const REAL *RESTRICT X, Py_ssize_t d,
     }
 }
 
-/* Write n rows as they are seen, and a 1 behind each if width > d. */
-CLONES static void NAME(see)(const REAL *RESTRICT X, Py_ssize_t d,
-                             const Py_ssize_t *RESTRICT rows, Py_ssize_t n,
-                             const double *RESTRICT centre,
-                             const double *RESTRICT inverse_scale,
-                             double *RESTRICT out, Py_ssize_t width)
-{
-    for (Py_ssize_t i = 0; i < n; i++, out += width) {
-        const REAL *RESTRICT x = ROW(i), *later = ROW(i + 16 < n ? i + 16 : i);
-        FETCH(later, 0, d);
-        SIMD
-        for (Py_ssize_t j = 0; j < d; j++) out[j] = SEEN(j);
-        if (width > d) out[d] = 1;
-    }
-}
-
 /* x . w of one row as it is seen, with sums enough to hide an addition's latency. */
 CLONES static double NAME(dot_one)(const REAL *RESTRICT x, const double *RESTRICT centre,
                                    const double *RESTRICT inverse_scale,

@@ -1,0 +1,3 @@
+from .rows import Rows
+
+class CsrRows(Rows): ...

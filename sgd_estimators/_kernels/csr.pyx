@@ -1,0 +1,180 @@
+"""The rows of a CSR matrix, seen centred and scaled without a copy."""
+import numpy as np
+
+from sgd_estimators._kernels.columns import products, scatter
+from sgd_estimators._kernels.rows import numbers
+
+from sgd_estimators._kernels.rows cimport Rows
+
+cdef extern from "simd.h" nogil:
+    void ASK(const char*, const char*)
+
+ctypedef fused real:
+    float
+    double
+
+ctypedef fused index:
+    int
+    long long
+
+cdef enum:
+    ROWS_AHEAD = 4
+
+
+cdef class CsrRows(Rows):
+    cdef const double[::1] x64
+    cdef const float[::1] x32
+    cdef const int[::1] indices32, indptr32
+    cdef const long long[::1] indices64, indptr64
+    cdef bint is_double, is_long
+
+    def __init__(self, X, bint fit_intercept):
+        super().__init__(X, fit_intercept)
+        self.is_double = X.dtype == np.float64
+        self.is_long = X.indices.dtype == np.int64
+        if self.is_double:
+            self.x64 = X.data if X.nnz else np.zeros(1)  # something to point at
+        else:
+            self.x32 = X.data if X.nnz else np.zeros(1, np.float32)
+        indices = X.indices if X.nnz else X.indptr
+        if self.is_long:
+            self.indices64, self.indptr64 = indices, X.indptr
+        else:
+            self.indices32, self.indptr32 = indices, X.indptr
+        entry_bytes = X.dtype.itemsize + X.indices.itemsize
+        self.row_bytes = entry_bytes * X.nnz // max(1, X.shape[0])
+        self.chunk = self.chunk_of_several = 64
+
+    cdef void load(self, const Py_ssize_t* batch, Py_ssize_t n) noexcept nogil:
+        self.batch, self.n = batch, n
+        if n > 1:
+            return
+        # Rows visited singly: memory works on a later one while this one is in use.
+        cdef Py_ssize_t begin, end, i = batch[ROWS_AHEAD]
+        if self.is_long:
+            begin, end = self.indptr64[i], self.indptr64[i + 1]
+            ASK(<const char*>(&self.indices64[0] + begin),
+                <const char*>(&self.indices64[0] + end))
+        else:
+            begin, end = self.indptr32[i], self.indptr32[i + 1]
+            ASK(<const char*>(&self.indices32[0] + begin),
+                <const char*>(&self.indices32[0] + end))
+        if self.is_double:
+            ASK(<const char*>(&self.x64[0] + begin), <const char*>(&self.x64[0] + end))
+        else:
+            ASK(<const char*>(&self.x32[0] + begin), <const char*>(&self.x32[0] + end))
+
+    cdef void dot(self, const double* V, Py_ssize_t K, double* Z) noexcept nogil:
+        if self.is_long:
+            if self.is_double:
+                csr_dot(&self.x64[0], &self.indices64[0], &self.indptr64[0], self, V, K, Z)
+            else:
+                csr_dot(&self.x32[0], &self.indices64[0], &self.indptr64[0], self, V, K, Z)
+        elif self.is_double:
+            csr_dot(&self.x64[0], &self.indices32[0], &self.indptr32[0], self, V, K, Z)
+        else:
+            csr_dot(&self.x32[0], &self.indices32[0], &self.indptr32[0], self, V, K, Z)
+
+    cdef void add_outer(self, const double* Z, Py_ssize_t K, double* A) noexcept nogil:
+        if self.is_long:
+            if self.is_double:
+                csr_add(&self.x64[0], &self.indices64[0], &self.indptr64[0], self, Z, K, A)
+            else:
+                csr_add(&self.x32[0], &self.indices64[0], &self.indptr64[0], self, Z, K, A)
+        elif self.is_double:
+            csr_add(&self.x64[0], &self.indices32[0], &self.indptr32[0], self, Z, K, A)
+        else:
+            csr_add(&self.x32[0], &self.indices32[0], &self.indptr32[0], self, Z, K, A)
+
+    cdef Py_ssize_t columns(self, const Py_ssize_t* batch, Py_ssize_t n, Py_ssize_t t,
+                            Py_ssize_t* mark, Py_ssize_t* found) noexcept nogil:
+        if self.is_long:
+            return csr_columns(&self.indices64[0], &self.indptr64[0], batch, n, t, mark,
+                               found)
+        return csr_columns(&self.indices32[0], &self.indptr32[0], batch, n, t, mark, found)
+
+    def seen(self, rows):
+        """Return these rows as they are seen, the intercept's column included."""
+        A = np.ones((len(rows), self.n_features + self.fit_intercept))
+        A[:, :self.n_features] = -self.mean / self.scale
+        scatter(self.X.data, self.X.indices, self.X.indptr, rows, self._metric[1], A)
+        return A
+
+    def moments(self, rows, weight):
+        """Return 0 and the weighted mean square of every column (sparse: no centring)."""
+        second, total = np.zeros(self.n_features), 0.0
+        for part, block in self.blocks(rows):
+            s = np.ones(block.shape[0]) if weight is None else weight[part]
+            second += block.astype(np.float64).power(2).T @ s
+            total += s.sum()
+        return np.zeros(self.n_features), second / total
+
+    def norms(self, rows, share):
+        """Yield (part of rows, sum_j share_j (x_ij - mean_j)^2) a block after the other."""
+        pull = share * self.mean
+        for part, block in self.blocks(rows):
+            square = block.astype(np.float64).power(2)
+            yield part, square @ share - 2 * (block @ pull) + self.mean @ pull
+
+    def gram(self, rows, weight):
+        """Return sum_i s_i x_i x_i' in the metric, the intercept's column included."""
+        X, d = self.X, self.n_features
+        H, first = np.zeros((d, d)), np.zeros(d)
+        total = products(X.data, X.indices, X.indptr, numbers(rows), weight, H, first)
+        H = np.triu(H) + np.triu(H, 1).T
+        H -= np.outer(self.mean, first) + np.outer(first - total * self.mean, self.mean)
+        H /= self.scale * self.scale[:, None]
+        if not self.fit_intercept:
+            return H
+        sides = (first - total * self.mean) / self.scale
+        return np.block([[H, sides[:, None]], [sides, np.full((1, 1), total)]])
+
+
+cdef void csr_dot(const real* x, const index* indices, const index* indptr, Rows rows,
+                  const double* V, Py_ssize_t K, double* Z) noexcept nogil:
+    cdef Py_ssize_t i, k
+    cdef const double* v
+    cdef index p, begin, end
+    cdef double z0, z1, z2, z3
+    for i in range(rows.n):
+        begin, end = indptr[rows.batch[i]], indptr[rows.batch[i] + 1]
+        for k in range(K):
+            v = V + k * rows.width
+            z0, z1, z2, z3 = v[rows.n_features], 0.0, 0.0, 0.0
+            for p in range(begin, end - 3, 4):  # four sums at once: none waits for another
+                z0 += x[p] * v[indices[p]]
+                z1 += x[p + 1] * v[indices[p + 1]]
+                z2 += x[p + 2] * v[indices[p + 2]]
+                z3 += x[p + 3] * v[indices[p + 3]]
+            for p in range(end - (end - begin) % 4, end):
+                z0 += x[p] * v[indices[p]]
+            Z[i * K + k] = (z0 + z1) + (z2 + z3)
+
+
+cdef void csr_add(const real* x, const index* indices, const index* indptr, Rows rows,
+                  const double* Z, Py_ssize_t K, double* A) noexcept nogil:
+    cdef Py_ssize_t i, k
+    cdef double* a
+    cdef index p, begin, end
+    cdef double r
+    for i in range(rows.n):
+        begin, end = indptr[rows.batch[i]], indptr[rows.batch[i] + 1]
+        for k in range(K):
+            a, r = A + k * rows.width, Z[i * K + k]
+            a[rows.n_features] += r
+            for p in range(begin, end):
+                a[indices[p]] += r * x[p]
+
+
+cdef Py_ssize_t csr_columns(const index* indices, const index* indptr,
+                            const Py_ssize_t* batch, Py_ssize_t n, Py_ssize_t t,
+                            Py_ssize_t* mark, Py_ssize_t* found) noexcept nogil:
+    cdef Py_ssize_t i, count = 0
+    cdef index p
+    for i in range(n):
+        for p in range(indptr[batch[i]], indptr[batch[i] + 1]):
+            if mark[indices[p]] != t:
+                mark[indices[p]] = t
+                found[count] = indices[p]
+                count += 1
+    return count

@@ -1,0 +1,199 @@
+"""The rows of an array, seen centred and scaled without a copy."""
+import numpy as np
+
+from sgd_estimators._kernels.gram import gram, see
+from sgd_estimators._kernels.rows import aligned, span
+
+from sgd_estimators._kernels.rows cimport LOOKAHEAD, Rows
+
+cdef extern from "simd.h" nogil:
+    void pack_f64(const double*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, Py_ssize_t,
+                  double*, Py_ssize_t)
+    void pack_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, Py_ssize_t,
+                  double*, Py_ssize_t)
+    void ASK(const char*, const char*)
+    double dot_one_f64(const double*, const double*, const double*, const double*,
+                       Py_ssize_t)
+    double dot_one_f32(const float*, const double*, const double*, const double*,
+                       Py_ssize_t)
+    double pull_one_f64(const double*, const double*, const double*, const double*,
+                        const double*, Py_ssize_t, double, double*)
+    double pull_one_f32(const float*, const double*, const double*, const double*,
+                        const double*, Py_ssize_t, double, double*)
+    void dot_f64(const double*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, const double*,
+                 Py_ssize_t, Py_ssize_t, double*, Py_ssize_t)
+    void dot_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, const double*,
+                 Py_ssize_t, Py_ssize_t, double*, Py_ssize_t)
+    void add_f64(const double*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, const double*,
+                 Py_ssize_t, double*, Py_ssize_t, Py_ssize_t)
+    void add_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, const double*,
+                 Py_ssize_t, double*, Py_ssize_t, Py_ssize_t)
+
+cdef enum:
+    PACKED_BYTES = 256   # a row this short costs less when it is copied first
+    CHUNK_BYTES = 8192   # of rows that are multiplied and then added while in the cache
+    SEVERAL_ROWS = 40    # the same where several outputs share a reading of them,
+    SEVERAL_BYTES = 131072  # if so many fit
+    AHEAD_BYTES = 16384  # asked for early enough to hide the memory's latency
+
+
+cdef class ArrayRows(Rows):
+    """Rows of an array in any order, which are seen only: no pass goes over them."""
+
+    def seen(self, rows):
+        """Return these rows as they are seen, the intercept's column included."""
+        A = np.ones((len(rows), self.n_features + self.fit_intercept))
+        see(self.X, rows, self._metric[0], self._metric[1], A)
+        return A
+
+    def moments(self, rows, weight):
+        """Return the weighted mean and mean square about it of every column."""
+        pilot = np.asarray(self.X[rows[:: len(rows) // 64 + 1]], np.float64).mean(axis=0)
+        first, second = np.zeros((2, self.n_features))
+        for part, block in self.blocks(rows):
+            block = block - pilot  # float64: a large mean costs no digits
+            if weight is None:
+                first += block.sum(axis=0)
+                second += np.einsum("ij,ij->j", block, block)
+            else:
+                first += weight[part] @ block
+                second += np.einsum("i,ij,ij->j", weight[part], block, block)
+        total = len(rows) if weight is None else weight[span(rows)].sum()
+        first /= total
+        return pilot + first, np.maximum(second / total - first * first, 0.0)
+
+    def norms(self, rows, share):
+        """Yield (part of rows, sum_j share_j (x_ij - mean_j)^2) a block after the other."""
+        for part, block in self.blocks(rows):
+            block = block - self.mean
+            yield part, np.einsum("ij,ij,j->i", block, block, share)
+
+    def gram(self, rows, weight, Y=None, origin=None):
+        """Return sum_i s_i x_i x_i' in the metric, the intercept's column included.
+
+        With Y, the targets y_i - origin stand behind it.
+        """
+        return gram(self.X, rows, weight, Y, origin, self._metric[0], self._metric[1],
+                    self.fit_intercept)
+
+
+cdef class DenseRows(ArrayRows):
+    """Rows of a C-ordered array."""
+
+    cdef const double[:, ::1] _x64
+    cdef const float[:, ::1] _x32
+    cdef const double* x64
+    cdef const float* x32
+    cdef double[:, ::1] _packed
+    cdef Py_ssize_t[::1] _places
+    cdef bint is_packed
+    cdef Py_ssize_t ahead, share
+
+    def __init__(self, X, bint fit_intercept):
+        super().__init__(X, fit_intercept)
+        if X.size and X.dtype == np.float64:
+            self._x64 = X
+            self.x64 = &self._x64[0, 0]
+        elif X.size:
+            self._x32 = X
+            self.x32 = &self._x32[0, 0]
+        self.row_bytes = X.itemsize * self.n_features
+        self.one_by_one = True
+        # Short rows are copied to eights of doubles, so that no loop has a remainder
+        # and floats are converted once.
+        self.is_packed = self.row_bytes < PACKED_BYTES
+        row_bytes = 8 * self.width if self.is_packed else self.row_bytes
+        self.chunk = max(8, CHUNK_BYTES // row_bytes // 8 * 8)
+        several = min(SEVERAL_ROWS, SEVERAL_BYTES // row_bytes // 8 * 8)
+        self.chunk_of_several = max(self.chunk, several)
+        self._packed = aligned(self.chunk_of_several if self.is_packed else 0, self.width)
+        self._packed[:, self.n_features] = 1.0  # of the offset
+        self._places = np.arange(self.chunk_of_several + 8, dtype=np.intp)  # read ahead
+        self.ahead = AHEAD_BYTES // max(1, self.row_bytes) // 8 * 8
+        self.ahead = min(max(8, self.ahead), LOOKAHEAD - 8)
+        self.share = (self.row_bytes // 3 // 512 + 1) * 512
+
+    cdef void load(self, const Py_ssize_t* batch, Py_ssize_t n) noexcept nogil:
+        self.batch, self.n = batch, n
+        if not self.is_packed:
+            return
+        self.batch = &self._places[0]
+        if self.x64:
+            pack_f64(self.x64, self.n_features, batch, n, self.ahead,
+                     &self._packed[0, 0], self.width)
+        elif self.x32:
+            pack_f32(self.x32, self.n_features, batch, n, self.ahead,
+                     &self._packed[0, 0], self.width)
+
+    cdef void dot(self, const double* V, Py_ssize_t K, double* Z) noexcept nogil:
+        cdef Py_ssize_t i, k, d = self.n_features
+        cdef Py_ssize_t ahead = self.ahead if K == 1 else self.chunk_of_several
+        if self.is_packed:
+            dot_f64(&self._packed[0, 0], self.width, self.batch, self.n, V, self.width, K,
+                    Z, 0)
+            return
+        if self.x64:
+            dot_f64(self.x64, d, self.batch, self.n, V, self.width, K, Z, ahead)
+        else:
+            dot_f32(self.x32, d, self.batch, self.n, V, self.width, K, Z, ahead)
+        for i in range(self.n):
+            for k in range(K):
+                Z[i * K + k] += V[k * self.width + d]
+
+    cdef void add_outer(self, const double* Z, Py_ssize_t K, double* A) noexcept nogil:
+        cdef Py_ssize_t i, k, d = self.n_features
+        cdef Py_ssize_t ahead = self.ahead if K == 1 else self.chunk_of_several
+        if self.is_packed:
+            add_f64(&self._packed[0, 0], self.width, self.batch, self.n, Z, K, A,
+                    self.width, 0)
+            return
+        if self.x64:
+            add_f64(self.x64, d, self.batch, self.n, Z, K, A, self.width, ahead)
+        else:
+            add_f32(self.x32, d, self.batch, self.n, Z, K, A, self.width, ahead)
+        for i in range(self.n):
+            for k in range(K):
+                A[k * self.width + d] += Z[i * K + k]
+
+    cdef void ask(self, const Py_ssize_t* row, Py_ssize_t part) noexcept nogil:
+        """Ask for a share of a later row: memory works while the others are in use."""
+        cdef const char* later = <const char*>(<void*>self.x64 if self.x64
+                                               else <void*>self.x32)
+        cdef Py_ssize_t begin = part * self.share
+        if begin < self.row_bytes:
+            later += row[self.ahead] * self.row_bytes
+            ASK(later + begin, later + min(begin + self.share, self.row_bytes))
+
+    cdef void dot_one(self, const Py_ssize_t* row, const double* W, Py_ssize_t K,
+                      double* Z) noexcept nogil:
+        cdef Py_ssize_t k, d = self.n_features, at = row[0] * d
+        self.ask(row, 0)
+        for k in range(K):
+            if self.x64:
+                Z[k] = dot_one_f64(self.x64 + at, self.centre, self.inverse_scale, W, d)
+            else:
+                Z[k] = dot_one_f32(self.x32 + at, self.centre, self.inverse_scale, W, d)
+            if self.fit_intercept:
+                Z[k] += W[d]
+            W += d + self.fit_intercept
+        self.ask(row, 1)
+
+    cdef double pull_one(self, const Py_ssize_t* row, const double* W,
+                         const double* penalty, const double* Z, Py_ssize_t K,
+                         double* G) noexcept nogil:
+        cdef Py_ssize_t k, d = self.n_features, at = row[0] * d
+        cdef double value = 0.0
+        self.ask(row, 2)
+        for k in range(K):
+            if self.x64:
+                value += pull_one_f64(self.x64 + at, self.centre, self.inverse_scale, W,
+                                      penalty, d, Z[k], G)
+            else:
+                value += pull_one_f32(self.x32 + at, self.centre, self.inverse_scale, W,
+                                      penalty, d, Z[k], G)
+            if self.fit_intercept:
+                G[d] = Z[k]
+            W += d + self.fit_intercept
+            penalty += d + self.fit_intercept
+            G += d + self.fit_intercept
+        return value

@@ -1,0 +1,92 @@
+"""Rows as they are seen, and the sums of their products: a few in the cache at a time.
+
+X may be an array in any order, of which no copy is made.
+"""
+import numpy as np
+
+cdef extern from "gram.h" nogil:
+    void add_products(const double*, const double*, Py_ssize_t, Py_ssize_t, double*)
+    void weigh_rows(const double*, const double*, Py_ssize_t, Py_ssize_t, double*)
+    void see_f64(const double*, Py_ssize_t, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
+                 Py_ssize_t, const double*, const double*, double*, Py_ssize_t)
+    void see_f32(const float*, Py_ssize_t, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
+                 Py_ssize_t, const double*, const double*, double*, Py_ssize_t)
+
+ctypedef fused real:
+    float
+    double
+
+cdef enum:
+    CACHED = 4096  # doubles of some rows
+    FEWEST = 32  # of them at least, or the sums are moved too often
+
+
+cdef void write(const real[:, :] X, const Py_ssize_t* rows, Py_ssize_t n,
+                const double* centre, const double* factor, double* out,
+                Py_ssize_t width) noexcept nogil:
+    """Write (x - centre) factor of some rows."""
+    cdef Py_ssize_t d = X.shape[1]
+    if n == 0 or d == 0:
+        return
+    if real is double:
+        see_f64(&X[0, 0], X.strides[0] // 8, X.strides[1] // 8, rows, n, d, centre, factor,
+                out, width)
+    else:
+        see_f32(&X[0, 0], X.strides[0] // 4, X.strides[1] // 4, rows, n, d, centre, factor,
+                out, width)
+
+
+def see(const real[:, :] X, const Py_ssize_t[::1] rows, const double[::1] centre,
+        const double[::1] factor, double[:, ::1] out):
+    """Write (x - centre) factor of some rows into the first columns of `out`."""
+    if out.shape[0] and out.shape[1]:
+        with nogil:
+            write(X, &rows[0], rows.shape[0], &centre[0], &factor[0], &out[0, 0],
+                  out.shape[1])
+
+
+def gram(const real[:, :] X, rows, const double[::1] weight=None,
+         const double[:, ::1] Y=None, const double[::1] origin=None,
+         const double[::1] centre=None, const double[::1] factor=None,
+         bint constant=False):
+    """Return sum_i s_i v_i v_i', v = ((x - centre) factor, 1 if constant, y - origin).
+
+    `rows` is a range or an array of intp; what is None is left out.
+    """
+    cdef Py_ssize_t d = X.shape[1], K = 0 if Y is None else Y.shape[1]
+    cdef Py_ssize_t size = d + constant + K, width = (size + 7) // 8 * 8
+    cdef Py_ssize_t n = len(rows), step = max(CACHED // max(width, 1), FEWEST)
+    cdef Py_ssize_t block, begin, i, k, m, first = 0
+    cdef bint listed = not isinstance(rows, range), weighted = weight is not None
+    cdef const Py_ssize_t[::1] numbers
+    cdef Py_ssize_t[::1] places = np.empty(step, np.intp)
+    cdef double[:, ::1] A = np.zeros((step, width)), H = np.zeros((width, width)), B = A
+    cdef double[::1] s = np.empty(step)
+    if n == 0 or width == 0:
+        return np.zeros((size, size))
+    if centre is None:
+        centre, factor = np.zeros(d), np.ones(d)
+    if listed:
+        numbers = rows
+    else:
+        first = rows.start
+    if weighted:
+        B = np.empty((step, width))
+    A[:, d:d + constant] = 1.0
+    with nogil:
+        for block in range((n + step - 1) // step):
+            begin = block * step
+            m = min(step, n - begin)
+            for i in range(m):
+                places[i] = numbers[begin + i] if listed else first + begin + i
+            write(X, &places[0], m, &centre[0], &factor[0], &A[0, 0], width)
+            for i in range(m):
+                for k in range(K):
+                    A[i, d + constant + k] = Y[places[i], k] - origin[k]
+            if weighted:
+                for i in range(m):
+                    s[i] = weight[places[i]]
+                weigh_rows(&A[0, 0], &s[0], m, width, &B[0, 0])
+            add_products(&A[0, 0], &B[0, 0], m, width, &H[0, 0])
+    below = np.tril(np.asarray(H)[:size, :size])
+    return below + np.tril(below, -1).T
