@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from . import _least_squares
 from ._estimate import check
 from ._exceptions import warn
 from ._judge import Watch
@@ -43,6 +44,7 @@ Array = NDArray[np.float64]
 class LinearSGD(Twin):
     """Base of the estimators; see `SGDLinearRegressor` for the parameters."""
 
+    _squared = False  # the loss
     coef_: Array
     intercept_: Any
 
@@ -186,7 +188,9 @@ class LinearSGD(Twin):
             again = self.warm_start and hasattr(self, "n_iter_")
             resume = again and hasattr(self, "_run")
             seed = self._run.seed if resume else self._seed()
-            X, y, weight, active = self._validate(X, y, sample_weight, reset=not again)
+            X, y, weight, active = self._validate(
+                X, y, sample_weight, reset=not again, seen=is_default(self)
+            )
             validation = given(self, X_val, y_val, sample_weight_val)
             if validation is None and self.early_stopping:
                 active, validation = self._split_off(X, y, weight, active, seed)
@@ -262,9 +266,12 @@ class LinearSGD(Twin):
             raise
 
     def _validate(
-        self, X: Any, y: Any, sample_weight: Any, *, reset: bool
+        self, X: Any, y: Any, sample_weight: Any, *, reset: bool, seen: bool = False
     ) -> tuple[Any, Array, Array | None, Any]:
-        """Return X, the encoded y, the weights and the rows that count (None: all)."""
+        """Return X, the encoded y, the weights and the rows that count (None: all).
+
+        Where least squares take a single look at X, it is to be `seen` as it is.
+        """
         if sp.issparse(y):
             raise TypeError("y must be an array, got a sparse matrix; use y.toarray()")
         X, y = validate_data(
@@ -278,12 +285,14 @@ class LinearSGD(Twin):
             multi_output=True,
         )
         n_jobs = n_threads(self.n_jobs)
-        check_finite(X, n_jobs)
         weight = check_weight(sample_weight, X.shape[0])
+        one_look = seen and weight is None and self._squared and _least_squares.sees(X)
+        if not one_look:
+            check_finite(X, n_jobs)
         y = self._encode(y, weight, reset=reset)
         weight = self._class_weight(y, weight)
         kept = None if weight is None or weight.all() else np.flatnonzero(weight)
-        return canonical(X, n_jobs), y, weight, kept
+        return X if one_look else canonical(X, n_jobs), y, weight, kept
 
     def _objective(
         self,

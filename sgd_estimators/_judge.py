@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -40,12 +41,16 @@ class Judge:
         self.certificate = Certificate(f)
         self.subset: SubsetBound | None = None
         self.records: list[dict[str, float]] = []
-        self.floor = floor(f)
         self.begun = time.perf_counter()
         self.t = 0
         self.best: tuple[Point, float, str] | None = None
         self.rough = False  # whether only bounds count that hold in other coordinates
         self.retry = math.inf  # how near f* the bound is worth another try
+
+    @cached_property
+    def floor(self) -> float:
+        """Return f at the best constant."""
+        return floor(self.f)
 
     def _judge_all(self, points: Iterable[Point]) -> str:
         """Return why to stop at one of the points."""

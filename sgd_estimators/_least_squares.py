@@ -11,14 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import (
-    cho_factor,
-    cho_solve,
-    eigh,
-    get_lapack_funcs,
-    lstsq,
-)
+from scipy.linalg import eigh, lstsq
+from scipy.linalg.lapack import dpocon, dpotrf, dpotrs
 from scipy.sparse import csr_array, issparse
+from sklearn.utils import assert_all_finite
 
 from ._gram import in_parts
 from ._kernels.gram import gram
@@ -65,8 +61,20 @@ def pays(f: Objective) -> bool:
     return d <= COLUMNS or (bool(np.any(f.alpha == 0)) and room and n * d * d <= WORK)
 
 
+def sees(X: Any) -> bool:
+    """Return whether X may come in its own order, its numbers unchecked."""
+    n, d = X.shape
+    return not issparse(X) and bool(X.flags.forc) and d <= min(n, COLUMNS)
+
+
 def solve(f: Objective) -> Solved:
-    """Return the optimum of a squared loss, of least norm where it is not unique."""
+    """Return the optimum of a squared loss, of least norm where it is not unique.
+
+    Raises
+    ------
+    ValueError
+        Where X is not finite.
+    """
     d = f.rows.n_features
     pilot, origin = _pilot(f)
     seen = _moments(f, pilot, origin, None)
@@ -158,11 +166,10 @@ def well_posed(H: Array) -> bool:
     """Return whether H, equilibrated, is far from singular, by LAPACK's estimate."""
     scale = equilibrate(H)
     E = scale[:, None] * H * scale
-    potrf, pocon = get_lapack_funcs(("potrf", "pocon"), (E,))
-    factor, info = potrf(E, lower=False)
+    factor, info = dpotrf(E)
     if info != 0:
         return False
-    rcond, info = pocon(factor, np.abs(E).sum(axis=0).max())
+    rcond, info = dpocon(factor, np.abs(E).sum(axis=0).max())
     return bool(rcond > 100 * RESOLVED)
 
 
@@ -170,11 +177,10 @@ def factorised(E: Array) -> Callable[[Array], Array]:
     """Return G -> E^-1 G; E is equilibrated, and its Cholesky factor may need a hair."""
     jitter = 0.0
     while len(E):
-        try:
-            factor = cho_factor(E + jitter * np.eye(len(E)))
-            return partial(cho_solve, factor)
-        except np.linalg.LinAlgError:
-            jitter = max(10 * jitter, 1e-15)
+        factor, info = dpotrf(E + jitter * np.eye(len(E)))
+        if info == 0:
+            return lambda G: np.asarray(dpotrs(factor, G)[0])
+        jitter = max(10 * jitter, 1e-15)
     return lambda G: G
 
 
@@ -192,7 +198,8 @@ def _pilot(f: Objective) -> tuple[Array, Array]:
 
 def _central(values: Array) -> Array:
     """Return the value of each column that is nearest to its mean."""
-    nearest = np.abs(values - values.mean(axis=0)).argmin(axis=0)
+    with np.errstate(invalid="ignore", over="ignore"):
+        nearest = np.abs(values - values.mean(axis=0)).argmin(axis=0)
     return np.asarray(values[nearest, np.arange(values.shape[1])])
 
 
@@ -201,6 +208,9 @@ def _moments(f: Objective, pilot: Array, origin: Array, T: Array | None) -> Mome
     d = f.rows.n_features
     f.set_metric(pilot, np.ones(d))
     second = in_parts(f, partial(_second, f, origin, T)) / f.total_weight
+    if not np.isfinite(np.diag(second)).all():
+        assert_all_finite(f.rows.X, input_name="X")
+        raise ValueError("X or y has numbers whose squares are beyond float64; divide it")
     total = np.zeros(len(second))
     if f.rows.fit_intercept:
         total = np.delete(second[d], d)

@@ -19,6 +19,8 @@ Array = NDArray[np.float64]
 class Regressor(MultiOutputMixin, RegressorMixin, LinearSGD):
     """What the two regressors share: real targets, one or many."""
 
+    _squared = True
+
     def _encode(self, y: Any, weight: Array | None, *, reset: bool) -> Array:
         y = np.asarray(y)
         if y.dtype == object:
