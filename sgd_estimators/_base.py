@@ -20,7 +20,6 @@ from ._kernels.rows import Rows
 from ._params import (
     as_callbacks,
     canonical,
-    check_finite,
     check_shared,
     check_weight,
     is_default,
@@ -284,15 +283,13 @@ class LinearSGD(Twin):
             ensure_all_finite=False,  # which reads X on one thread
             multi_output=True,
         )
-        n_jobs = n_threads(self.n_jobs)
         weight = check_weight(sample_weight, X.shape[0])
         one_look = seen and weight is None and self._squared and _least_squares.sees(X)
-        if not one_look:
-            check_finite(X, n_jobs)
+        X = X if one_look else canonical(X, n_threads(self.n_jobs))
         y = self._encode(y, weight, reset=reset)
         weight = self._class_weight(y, weight)
         kept = None if weight is None or weight.all() else np.flatnonzero(weight)
-        return X if one_look else canonical(X, n_jobs), y, weight, kept
+        return X, y, weight, kept
 
     def _objective(
         self,

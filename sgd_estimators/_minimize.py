@@ -87,7 +87,9 @@ def objective(
         '"diagonal" or None',
         preconditioner in (None, "diagonal"),
     )
-    X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
+    X = check_array(
+        X, accept_sparse="csr", dtype=[np.float64, np.float32], ensure_all_finite=False
+    )
     X = canonical(X, n_threads(None))
     Y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
     Y = np.ascontiguousarray(Y.reshape(len(Y), -1))

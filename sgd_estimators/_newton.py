@@ -107,8 +107,8 @@ def quasi_newton(F: Call, point: Point, solve: Solve, quadratic: bool) -> Iterat
         yield point
 
 
-def learn(sample: Sample, W: Array, tol: float) -> tuple[Array, Any]:
-    """Return the sample's optimum, to `tol` times f, and its P^-1."""
+def learn(sample: Sample, W: Array, tol: float, last: bool = True) -> tuple[Array, Any]:
+    """Return the sample's optimum, to `tol` times f, and a P^-1: if `last`, one near it."""
 
     def hessian(point: Point) -> Solve:
         return sample.curvature(sample.means(sample.A @ point.W.T))
@@ -126,7 +126,7 @@ def learn(sample: Sample, W: Array, tol: float) -> tuple[Array, Any]:
             continue
         if fallen <= tol * abs(point.value):
             break
-    if not quadratic and origin.value - point.value > NEAR * abs(point.value):
+    if last and not quadratic and origin.value - point.value > NEAR * abs(point.value):
         solve = hessian(point)
     return point.W, solve
 
@@ -195,19 +195,14 @@ class Samples:
     def _moments(self, places: Any) -> None:
         """See f in the metric of the rows, and find the rows of rare columns."""
         f = self.f
-        f.set_metric(np.zeros(f.rows.n_features), np.ones(f.rows.n_features))
-        X = f.rows.seen(self._rows(places))[:, : f.rows.n_features]
-        mean = X.mean(axis=0)
-        X -= mean
-        X *= X
-        square = X.mean(axis=0)
-        fourth = np.einsum("ij,ij->j", X, X)
+        n = len(places)
+        mean, square, fourth = f.rows.powers(self._rows(places))
         f.set_metric(*_auto.metric(f, (mean, square)))
-        spread = (square * len(X)) ** 2 / np.where(fourth > 0, fourth, 1.0)
+        spread = n * square**2 / np.where(fourth > 0, fourth, 1.0)
         rare = np.flatnonzero(spread < SPREAD)
-        if len(X) < f.n_active:
+        if n < f.n_active:
             found = [self._deviating(rare, mean, square), self._few(places)]
-            limit = max(len(X) // 2, 1)
+            limit = max(n // 2, 1)
             rows = np.unique(np.concatenate(found).astype(np.intp))
             self.each = len(rows) // limit + 1
             self.rare = rows[:: self.each]

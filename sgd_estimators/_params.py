@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import get_scorer
 from sklearn.utils import assert_all_finite, check_array, check_random_state
 
+from ._kernels.gram import lay_out
 from ._optimizer import Optimizer
 from ._pool import spread
 from .optimizers import SGD, get_optimizer
@@ -220,36 +221,37 @@ def rows_a_part(X: NDArray[Any]) -> int:
     return 1 + PART * len(X) // X.nbytes
 
 
-def check_finite(X: Any, n_jobs: int) -> None:
-    """Raise scikit-learn's ValueError where X has a NaN or an infinity."""
-    values = X.data if sp.issparse(X) else X
-    if values.nbytes >= SMALL:
-        step = rows_a_part(values)
-
-        def total(begin: int) -> float:
-            return float(values[begin : begin + step].sum())
-
-        with np.errstate(all="ignore"):
-            if math.isfinite(sum(spread(total, range(0, len(values), step), n_jobs))):
-                return
-    assert_all_finite(X, input_name="X")
-
-
 def canonical(X: Any, n_jobs: int) -> Any:
     """Return X as the kernels read it: an array row by row, CSR as SciPy defines canonical.
 
     It is X itself where that is so; the indices of CSR are of one type.
+
+    Raises
+    ------
+    ValueError
+        scikit-learn's, where X has a NaN or an infinity.
     """
+    values = X.data if sp.issparse(X) else X
+    copied = not sp.issparse(X) and not X.flags.c_contiguous
+    if values.nbytes < SMALL or (copied and any(s % X.itemsize for s in X.strides)):
+        assert_all_finite(X, input_name="X")
+        X = X if sp.issparse(X) else np.ascontiguousarray(X)
+    else:
+        rows, step = np.empty(X.shape if copied else 0, X.dtype), rows_a_part(values)
+
+        def total(begin: int) -> float:
+            part = values[begin : begin + step]
+            if copied:
+                return lay_out(part, rows[begin : begin + step])
+            return float(part.sum())
+
+        with np.errstate(all="ignore"):
+            sums = spread(total, range(0, len(values), step), n_jobs)
+        if not math.isfinite(sum(sums)):
+            assert_all_finite(X, input_name="X")
+        X = rows if copied else X
     if not sp.issparse(X):
-        if X.flags.c_contiguous or X.nbytes < SMALL:
-            return np.ascontiguousarray(X)
-        copy, step = np.empty(X.shape, X.dtype), rows_a_part(X)
-
-        def part(begin: int) -> None:
-            copy[begin : begin + step] = X[begin : begin + step]
-
-        spread(part, range(0, len(X), step), n_jobs)
-        return copy
+        return X
     if not X.has_canonical_format:
         X = X.copy()
         X.sum_duplicates()

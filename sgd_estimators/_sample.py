@@ -19,6 +19,7 @@ from ._scores import means
 Array = NDArray[np.float64]
 
 SPARSE = 0.25  # of the entries: with fewer, their products cost less than those of all
+PRODUCTS = 1 << 24  # of two numbers of a row, that are worth a thread's waking
 WHOLE = 700  # parameters up to which softmax gets its Hessian as a whole
 
 
@@ -82,7 +83,7 @@ class Sample:
             few = range(rows.start, min(rows.stop, len(h)))
             return gram(self.A, few, h)
 
-        return self.total(part, ROWS)
+        return self.total(part, max(ROWS, PRODUCTS // self.A.shape[1] ** 2))
 
     def total(self, part: Callable[[slice], Array], step: int) -> Array:
         """Return the sum of a function of parts of the rows, on threads where it pays."""

@@ -214,7 +214,8 @@ class Passes(Judge):
         size = samples.sizes[-1]
         for sample in samples:
             whole = len(sample.A) == f.n_active  # whose optimum is no estimate
-            W, P = learn(sample, W, 1e-13 if whole else 2 * W.shape[1] / len(sample.A))
+            tol = 1e-13 if whole else 2 * W.shape[1] / len(sample.A)
+            W, P = learn(sample, W, tol, last=len(sample.A) >= size)
             self._bound_by(sample, P)
             self.t += 1
         point = at(F, W)

@@ -14,6 +14,16 @@ def sums(
     first: Array,
     second: Array,
 ) -> None: ...
+def powers(
+    x: NDArray[Any],
+    indices: NDArray[Any],
+    indptr: NDArray[Any],
+    rows: NDArray[np.intp],
+    centre: Array,
+    count: Array,
+    second: Array,
+    fourth: Array,
+) -> None: ...
 def products(
     x: NDArray[Any],
     indices: NDArray[Any],

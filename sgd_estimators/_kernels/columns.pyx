@@ -29,6 +29,22 @@ def sums(const real[::1] x, const index[::1] indices, const index[::1] indptr,
                 second[indices[p]] += v * x[p]
 
 
+def powers(const real[::1] x, const index[::1] indices, const index[::1] indptr,
+           const Py_ssize_t[::1] rows, const double[::1] centre, double[::1] count,
+           double[::1] second, double[::1] fourth):
+    """Count the entries of the columns, and add powers 2 and 4 of them about a centre."""
+    cdef Py_ssize_t i, r, p
+    cdef double v
+    with nogil:
+        for r in range(rows.shape[0]):
+            i = rows[r]
+            for p in range(indptr[i], indptr[i + 1]):
+                v = (x[p] - centre[indices[p]]) * (x[p] - centre[indices[p]])
+                count[indices[p]] += 1
+                second[indices[p]] += v
+                fourth[indices[p]] += v * v
+
+
 def scatter(const real[::1] x, const index[::1] indices, const index[::1] indptr,
             const Py_ssize_t[::1] rows, const double[::1] factor, double[:, ::1] A):
     """Add the entries of some rows, times their columns' factors, to those of A."""

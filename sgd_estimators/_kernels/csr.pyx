@@ -1,7 +1,7 @@
 """The rows of a CSR matrix, seen centred and scaled without a copy."""
 import numpy as np
 
-from sgd_estimators._kernels.columns import products, scatter
+from sgd_estimators._kernels.columns import powers, products, scatter, sums
 from sgd_estimators._kernels.rows import numbers
 
 from sgd_estimators._kernels.rows cimport Rows
@@ -108,6 +108,17 @@ cdef class CsrRows(Rows):
             second += block.astype(np.float64).power(2).T @ s
             total += s.sum()
         return np.zeros(self.n_features), second / total
+
+    def powers(self, rows):
+        """Return the columns' means over some rows, and of powers 2 and 4 about these."""
+        X, n = self.X, len(rows)
+        first, second, fourth, count, square = np.zeros((5, self.n_features))
+        sums(X.data, X.indices, X.indptr, rows, None, first, square)
+        mean = first / n
+        powers(X.data, X.indices, X.indptr, rows, mean, count, second, fourth)
+        second += (n - count) * mean**2
+        fourth += (n - count) * mean**4
+        return mean, second / n, fourth / n
 
     def norms(self, rows, share):
         """Yield (part of rows, sum_j share_j (x_ij - mean_j)^2) a block after the other."""

@@ -28,6 +28,10 @@ cdef extern from "simd.h" nogil:
                  Py_ssize_t, double*, Py_ssize_t, Py_ssize_t)
     void add_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, const double*,
                  Py_ssize_t, double*, Py_ssize_t, Py_ssize_t)
+    void add_powers_f64(const double*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
+                        const double*, double*, double*)
+    void add_powers_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
+                        const double*, double*, double*)
 
 cdef enum:
     PACKED_BYTES = 256   # a row this short costs less when it is copied first
@@ -197,3 +201,23 @@ cdef class DenseRows(ArrayRows):
             penalty += d + self.fit_intercept
             G += d + self.fit_intercept
         return value
+
+    def powers(self, const Py_ssize_t[::1] rows):
+        """Return the columns' means over some rows, and of powers 2 and 4 about these."""
+        cdef Py_ssize_t n = rows.shape[0]
+        cdef double[::1] first, second, fourth
+        centre = np.asarray(self.X[rows[0]], np.float64)
+        first, second, fourth = np.zeros((3, self.n_features))
+        self.add_powers(rows, centre, &first[0], NULL)
+        centre = centre + np.asarray(first) / n
+        self.add_powers(rows, centre, &second[0], &fourth[0])
+        return centre, np.asarray(second) / n, np.asarray(fourth) / n
+
+    cdef void add_powers(self, const Py_ssize_t[::1] rows, const double[::1] centre,
+                         double* low, double* fourth) noexcept:
+        if self.x64:
+            add_powers_f64(self.x64, self.n_features, &rows[0], rows.shape[0], &centre[0],
+                           low, fourth)
+        else:
+            add_powers_f32(self.x32, self.n_features, &rows[0], rows.shape[0], &centre[0],
+                           low, fourth)

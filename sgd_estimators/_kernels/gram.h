@@ -50,34 +50,4 @@ CLONES static void weigh_rows(const double *RESTRICT A, const double *RESTRICT s
         for (Py_ssize_t j = 0; j < width; j++) B[j] = s[i] * A[j];
     }
 }
-
-/* Write rows of any strides, (x - centre) factor, into rows of `width` doubles: along the
-   columns where these lie together. */
-#define SEE(REAL, NAME)                                                            \
-    CLONES static void NAME(const REAL *X, Py_ssize_t to_row, Py_ssize_t to_column, \
-                            const Py_ssize_t *RESTRICT rows, Py_ssize_t n,         \
-                            Py_ssize_t d, const double *RESTRICT centre,           \
-                            const double *RESTRICT factor, double *RESTRICT out,   \
-                            Py_ssize_t width)                                      \
-    {                                                                              \
-        if (to_column != 1) {                                                      \
-            for (Py_ssize_t j = 0; j < d; j++) {                                   \
-                const REAL *RESTRICT x = X + j * to_column;                        \
-                for (Py_ssize_t i = 0; i < n; i++)                                 \
-                    out[i * width + j]                                             \
-                        = (x[rows[i] * to_row] - centre[j]) * factor[j];           \
-            }                                                                      \
-            return;                                                                \
-        }                                                                          \
-        for (Py_ssize_t i = 0; i < n; i++, out += width) {                         \
-            const REAL *RESTRICT x = X + rows[i] * to_row;                         \
-            const REAL *later = X + rows[i + 16 < n ? i + 16 : i] * to_row;        \
-            for (Py_ssize_t j = 0; j < d; j += 64 / sizeof(REAL)) PREFETCH(later + j); \
-            SIMD                                                                   \
-            for (Py_ssize_t j = 0; j < d; j++) out[j] = (x[j] - centre[j]) * factor[j]; \
-        }                                                                          \
-    }
-SEE(double, see_f64)
-SEE(float, see_f32)
-#undef SEE
 #endif

@@ -8,6 +8,7 @@ Array = NDArray[np.float64]
 def see(
     X: NDArray[Any], rows: NDArray[np.intp], centre: Array, factor: Array, out: Array
 ) -> None: ...
+def lay_out(X: NDArray[Any], out: NDArray[Any]) -> float: ...
 def gram(
     X: NDArray[Any],
     rows: NDArray[np.intp] | range,

@@ -12,6 +12,10 @@ cdef extern from "gram.h" nogil:
     void see_f32(const float*, Py_ssize_t, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
                  Py_ssize_t, const double*, const double*, double*, Py_ssize_t)
 
+    double lay_out_f64(const double*, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t,
+                       double*)
+    double lay_out_f32(const float*, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, float*)
+
 ctypedef fused real:
     float
     double
@@ -43,6 +47,22 @@ def see(const real[:, :] X, const Py_ssize_t[::1] rows, const double[::1] centre
         with nogil:
             write(X, &rows[0], rows.shape[0], &centre[0], &factor[0], &out[0, 0],
                   out.shape[1])
+
+
+def lay_out(const real[:, :] X, real[:, ::1] out):
+    """Copy X, an array in any order, and return the sum of its numbers."""
+    cdef double total
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1]
+    if n == 0 or d == 0:
+        return 0.0
+    with nogil:
+        if real is double:
+            total = lay_out_f64(&X[0, 0], X.strides[0] // 8, X.strides[1] // 8, n, d,
+                                &out[0, 0])
+        else:
+            total = lay_out_f32(&X[0, 0], X.strides[0] // 4, X.strides[1] // 4, n, d,
+                                &out[0, 0])
+    return total
 
 
 def gram(const real[:, :] X, rows, const double[::1] weight=None,

@@ -261,6 +261,79 @@ CLONES static void NAME(pack)(const REAL *RESTRICT X, Py_ssize_t d,
     }
 }
 
+/* Write rows of any strides, (x - centre) factor, into rows of `width` doubles: along the
+   columns where these lie together. */
+CLONES static void NAME(see)(const REAL *X, Py_ssize_t to_row, Py_ssize_t to_column,
+                             const Py_ssize_t *RESTRICT rows, Py_ssize_t n, Py_ssize_t d,
+                             const double *RESTRICT centre,
+                             const double *RESTRICT inverse_scale, double *RESTRICT out,
+                             Py_ssize_t width)
+{
+    if (to_column != 1) {
+        for (Py_ssize_t j = 0; j < d; j++) {
+            const REAL *RESTRICT column = X + j * to_column;
+            for (Py_ssize_t i = 0; i < n; i++)
+                out[i * width + j]
+                    = (column[rows[i] * to_row] - centre[j]) * inverse_scale[j];
+        }
+        return;
+    }
+    for (Py_ssize_t i = 0; i < n; i++, out += width) {
+        const REAL *RESTRICT x = X + rows[i] * to_row,
+                             *later = X + rows[i + 16 < n ? i + 16 : i] * to_row;
+        FETCH(later, 0, d);
+        SIMD
+        for (Py_ssize_t j = 0; j < d; j++) out[j] = SEEN(j);
+    }
+}
+
+/* Copy n rows of any strides, a tile that stays in the cache at a time, row by row; return
+   the sum of their numbers, which tells whether all are finite. */
+CLONES static double NAME(lay_out)(const REAL *X, Py_ssize_t to_row, Py_ssize_t to_column,
+                                   Py_ssize_t n, Py_ssize_t d, REAL *RESTRICT out)
+{
+    enum { TILE = 64 };
+    double total = 0;
+    for (Py_ssize_t i = 0; i < n; i += TILE)
+        for (Py_ssize_t j = 0; j < d; j += TILE) {
+            const Py_ssize_t rows = n - i < TILE ? n - i : TILE,
+                             columns = d - j < TILE ? d - j : TILE;
+            REAL *tile = out + i * d + j;
+            for (Py_ssize_t c = 0; c < columns; c++) {
+                const REAL *x = X + i * to_row + (j + c) * to_column;
+                for (Py_ssize_t r = 0; r < rows; r++) tile[r * d + c] = x[r * to_row];
+            }
+            for (Py_ssize_t r = 0; r < rows; r++) {
+                SIMD_SUM(total)
+                for (Py_ssize_t c = 0; c < columns; c++) total += tile[r * d + c];
+            }
+        }
+    return total;
+}
+
+/* Add (x - centre)^2 and ^4 of some rows, or x - centre itself if fourth is NULL. */
+CLONES static void NAME(add_powers)(const REAL *X, Py_ssize_t d,
+                                    const Py_ssize_t *RESTRICT rows, Py_ssize_t n,
+                                    const double *RESTRICT centre, double *RESTRICT low,
+                                    double *RESTRICT fourth)
+{
+    for (Py_ssize_t i = 0; i < n; i++) {
+        const REAL *RESTRICT x = ROW(i), *later = ROW(i + 16 < n ? i + 16 : i);
+        FETCH(later, 0, d);
+        if (!fourth) {
+            SIMD
+            for (Py_ssize_t j = 0; j < d; j++) low[j] += x[j] - centre[j];
+            continue;
+        }
+        SIMD
+        for (Py_ssize_t j = 0; j < d; j++) {
+            const double square = (x[j] - centre[j]) * (x[j] - centre[j]);
+            low[j] += square;
+            fourth[j] += square * square;
+        }
+    }
+}
+
 /* x . w of one row as it is seen, with sums enough to hide an addition's latency. */
 CLONES static double NAME(dot_one)(const REAL *RESTRICT x, const double *RESTRICT centre,
                                    const double *RESTRICT inverse_scale,
