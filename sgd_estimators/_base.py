@@ -116,8 +116,9 @@ class LinearSGD(Twin):
                 f"scoring={self.scoring!r} has nothing to score: set early_stopping=True, "
                 "or give fit X_val and y_val"
             )
-        resolve_optimizer(self, streaming=False).start(1)
-        resolve_schedule(self.schedule)
+        if not is_default(self):
+            resolve_optimizer(self, streaming=False).start(1)
+            resolve_schedule(self.schedule)
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, ``optimizer__beta1`` and its like among them.

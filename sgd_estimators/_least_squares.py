@@ -16,6 +16,7 @@ from scipy.linalg.lapack import dpocon, dpotrf, dpotrs
 from scipy.sparse import csr_array, issparse
 from sklearn.utils import assert_all_finite
 
+from ._blas import one_thread
 from ._gram import in_parts
 from ._kernels.gram import gram
 from ._kernels.objective import Objective
@@ -91,7 +92,8 @@ def solve(f: Objective) -> Solved:
         # distance from it would be rotated into all of them.
         T = T @ (scale[:, None] * V / np.sqrt(np.maximum(roots / roots[-1], 1e-16)))
         pilot, origin = pilot + seen.mean, origin + seen.target
-        seen = _moments(f, pilot, origin, T)
+        with one_thread():
+            seen = _moments(f, pilot, origin, T)
         passes += 1
         H = seen.gram + alpha * (T.T @ T)
         if np.all((np.diag(H) > RESOLVED * H.max()) | _null(seen, T, unit)):

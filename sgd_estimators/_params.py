@@ -27,13 +27,12 @@ PART = 1 << 18
 
 def real(name: str, value: Any, low: float, high: float = math.inf, *, open_: bool) -> None:
     """Raise unless a number is in [low, high], or in (low, high) with `open_`."""
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if number and (low < value < high if open_ else low <= value <= high):
+        return
     takes = f"a number in {'(' if open_ else '['}{low:g}, {high:g}{')' if open_ else ']'}"
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be {takes}, got {value!r}")
-    number = float(value)
-    inside = low < number < high if open_ else low <= number <= high
-    if not inside:
-        raise ValueError(f"{name} must be {takes}, got {value!r}")
+    error = ValueError if number else TypeError
+    raise error(f"{name} must be {takes}, got {value!r}")
 
 
 def integer(name: str, value: Any, low: int) -> None:

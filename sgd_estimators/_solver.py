@@ -88,22 +88,24 @@ def find(
 ) -> Outcome:
     """Do what `solve` does, without a warning."""
     passes = Passes(f, tol, max_iter, seed, watch)
+    squared = isinstance(f.loss, Squared)
+    if squared and not _row_space.fits(f) and _least_squares.pays(f):
+        return passes.exact(_least_squares.solve(f))
     with one_thread():
-        if isinstance(f.loss, Squared):
-            if _row_space.fits(f):
-                solved = _row_space.solve(f)
-                if passes.reached(solved):
-                    return passes.exact(solved)
-                start = solved.coef, solved.intercept
+        if squared and _row_space.fits(f):
+            solved = _row_space.solve(f)
+            if passes.reached(solved):
+                return passes.exact(solved)
             if _least_squares.pays(f):
                 return passes.exact(_least_squares.solve(f))
-        elif _row_space.pays(f):
+            start = solved.coef, solved.intercept
+        elif not squared and _row_space.pays(f):
             outcome = passes.by_rows(start)
             if outcome.stop_reason != "no_improvement":
                 return outcome
             start = f.rows.to_user(outcome.W)
         outcome = passes.outcome(start)
-        several = isinstance(f.loss, Squared) and f.n_outputs > 1
+        several = squared and f.n_outputs > 1
         return passes.each() if several and outcome.converged else outcome
 
 

@@ -28,13 +28,19 @@ ROOT = Path(__file__).parents[2]
 LEAST_BUDGET = 0.5  # seconds for a fit of a peer, however quick ours is
 
 
-def measure(problem, args):
-    """Return what is known of a problem after all fits: a dict for JSON."""
+def measure(problem, args, before):
+    """Return what is known of a problem after all fits: a dict for JSON.
+
+    Peers' fits that are known from before stay; the pairs with them are timed anew.
+    """
     optimum = args.build / "optima" / f"{problem.key}.json"
     worker = timing.Worker(problem, args.data, optimum)
     names = [p.name for p in peers.peers_of(task(problem.load(args.data)[1]), args.peers)]
     fits, budget = {}, args.budget
     for name in names:
+        if name in before and not name.startswith(timing.OURS):
+            fits[name] = [timing.Fit(**fit) for fit in before[name]]
+            continue
         fits[name] = timing.sweep(worker, name, budget)
         if name == names[0] and (ours := timing.best(fits[name], timing.ACCURACIES[-1])):
             budget = min(budget, max(LEAST_BUDGET, args.times * ours.seconds))
@@ -65,6 +71,7 @@ def arguments():
     parser.add_argument("--rivals", type=int, default=2, help="quickest peers to pair with")
     parser.add_argument("--quick", action="store_true", help="a trial: short fits")
     parser.add_argument("--again", action="store_true", help="measure what is known, too")
+    parser.add_argument("--ours", action="store_true", help="measure ours, and pairs, anew")
     parser.add_argument("--out", type=Path, default=ROOT / "docs")
     args = parser.parse_args()
     if args.quick:
@@ -91,8 +98,10 @@ def main():
             continue
         path = args.results / f"{problem.key}.json"
         print(problem, flush=True)
-        if args.again or not path.exists():
-            path.write_text(json.dumps(measure(problem, args)))
+        known = path.exists() and not args.again
+        if args.ours or not known:
+            before = json.loads(path.read_text())["fits"] if known else {}
+            path.write_text(json.dumps(measure(problem, args, before)))
         results.append(json.loads(path.read_text()))
         report.write(results, versions, limits, args.out)
     print(report.summary(results))
