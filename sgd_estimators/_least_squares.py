@@ -81,24 +81,28 @@ def solve(f: Objective) -> Solved:
     seen = _moments(f, pilot, origin, None)
     alpha = float(f.alpha.min(initial=np.inf))
     T, unit = np.eye(d), equilibrate(seen.gram)
-    H = seen.gram + alpha * T
+    H, null = seen.gram + alpha * T, np.zeros(d, bool)
     passes = 1
-    while H.any() and passes <= ROTATIONS and not well_posed(H):
-        scale = equilibrate(H)
-        roots, V = eigh(scale[:, None] * H * scale)
+    while passes <= ROTATIONS:
+        kept = np.flatnonzero(~null)
+        E = H[np.ix_(kept, kept)]
+        if not E.any() or well_posed(E):
+            break
+        scale = equilibrate(E)
+        roots, V = eigh(scale[:, None] * E * scale)
         if roots[0] > RESOLVED * roots[-1]:
             break
         # The eigenvectors, each as long as the largest; about the mean, or the pilot's
         # distance from it would be rotated into all of them.
-        T = T @ (scale[:, None] * V / np.sqrt(np.maximum(roots / roots[-1], 1e-16)))
+        V /= np.sqrt(np.maximum(roots / roots[-1], 1e-16))
+        T[:, kept] = T[:, kept] @ (scale[:, None] * V)
         pilot, origin = pilot + seen.mean, origin + seen.target
         with one_thread():
             seen = _moments(f, pilot, origin, T)
         passes += 1
         H = seen.gram + alpha * (T.T @ T)
-        if np.all((np.diag(H) > RESOLVED * H.max()) | _null(seen, T, unit)):
-            break
-    return _optimum(f, seen, T, _null(seen, T, unit), pilot, origin, passes)
+        null = _null(seen, T, unit)
+    return _optimum(f, seen, T, null, pilot, origin, passes)
 
 
 def _null(seen: Moments, T: Array, unit: Array) -> NDArray[np.bool_]:
@@ -119,6 +123,9 @@ def _optimum(
     """Return the optimum over the columns (x - pilot) T that are not null."""
     kept = ~null
     B, gram, cross = T[:, kept], seen.gram[np.ix_(kept, kept)], seen.cross[kept]
+    if null.any():  # of the columns that X sees alike, the shortest: no W is shorter
+        N = T[:, null] / np.linalg.norm(T[:, null], axis=0)
+        B = B - N @ lstsq(N, B)[0]
     coef = np.zeros((f.n_outputs, f.rows.n_features))
     value, gap = np.zeros(f.n_outputs), np.zeros(f.n_outputs)
     for alpha in np.unique(f.alpha):
@@ -136,10 +143,6 @@ def _optimum(
         gap[of] = 0.5 * np.sum(g * move, axis=0)
         value[of] = 0.5 * (seen.square[of] - np.sum(w * (cross[:, of] - g), axis=0))
         coef[of] = (B @ w).T
-        if alpha == 0 and null.any():
-            # Rotated, the columns of N would lose their digits in the large columns of X.
-            N = _unit(T[:, null])
-            coef[of] -= (N @ lstsq(N, coef[of].T)[0]).T
     intercept = np.zeros(f.n_outputs)
     if f.rows.fit_intercept:
         off = lstsq(T.T, seen.mean)[0] if passes > 1 else seen.mean
@@ -152,10 +155,6 @@ def _optimum(
         np.abs(gap),
         passes,
     )
-
-
-def _unit(N: Array) -> Array:
-    return np.asarray(N / np.linalg.norm(N, axis=0))
 
 
 def equilibrate(H: Array) -> Array:
