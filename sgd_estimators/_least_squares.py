@@ -29,7 +29,10 @@ ROOM, MATRICES = 1 << 28, 3  # ... is known, also where these fit the room, or X
 WORK = 1e12  # ... and the multiplications are no more: some tens of seconds
 RESOLVED = 1e-10  # of the largest root of H: a smaller one has lost its digits
 NULL = 1e-28  # the same, seen rotated: a smaller one is rounding
+CANCEL = 1e3  # times larger terms of a score: they cancel, and it loses their digits
 ROTATIONS = 3
+REFINED = 3  # looks at the rows, each at what the last has left
+ROUNDING = 1e-20  # of f at the best constant
 THIN = 0.06  # of the entries: with fewer, sparse products cost less
 THIN_ROWS = 1 << 14  # at a time
 
@@ -80,15 +83,14 @@ def solve(f: Objective) -> Solved:
     pilot, origin = _pilot(f)
     seen = _moments(f, pilot, origin, None)
     alpha = float(f.alpha.min(initial=np.inf))
-    T, unit = np.eye(d), equilibrate(seen.gram)
-    H, null = seen.gram + alpha * T, np.zeros(d, bool)
-    passes = 1
+    T, unit, null = np.eye(d), equilibrate(seen.gram), np.diag(seen.gram) == 0
+    H = seen.gram + alpha * T
+    scale, passes = equilibrate(H)[~null], 1
     while passes <= ROTATIONS:
         kept = np.flatnonzero(~null)
         E = H[np.ix_(kept, kept)]
         if not E.any() or well_posed(E):
             break
-        scale = equilibrate(E)
         roots, V = eigh(scale[:, None] * E * scale)
         if roots[0] > RESOLVED * roots[-1]:
             break
@@ -96,13 +98,16 @@ def solve(f: Objective) -> Solved:
         # distance from it would be rotated into all of them.
         V /= np.sqrt(np.maximum(roots / roots[-1], 1e-16))
         T[:, kept] = T[:, kept] @ (scale[:, None] * V)
-        pilot, origin = pilot + seen.mean, origin + seen.target
+        if passes == 1:
+            pilot, origin = pilot + seen.mean, origin + seen.target
         with one_thread():
             seen = _moments(f, pilot, origin, T)
         passes += 1
         H = seen.gram + alpha * (T.T @ T)
         null = _null(seen, T, unit)
-    return _optimum(f, seen, T, null, pilot, origin, passes)
+        # A column that is short now holds rounding, which its own scale would enlarge.
+        scale = np.ones(d - np.count_nonzero(null))
+    return _optimum(f, seen, T, null, unit, pilot, origin, passes)
 
 
 def _null(seen: Moments, T: Array, unit: Array) -> NDArray[np.bool_]:
@@ -116,38 +121,42 @@ def _optimum(
     seen: Moments,
     T: Array,
     null: NDArray[np.bool_],
+    unit: Array,
     pilot: Array,
     origin: Array,
     passes: int,
 ) -> Solved:
-    """Return the optimum over the columns (x - pilot) T that are not null."""
-    kept = ~null
-    B, gram, cross = T[:, kept], seen.gram[np.ix_(kept, kept)], seen.cross[kept]
-    if null.any():  # of the columns that X sees alike, the shortest: no W is shorter
-        N = T[:, null] / np.linalg.norm(T[:, null], axis=0)
-        B = B - N @ lstsq(N, B)[0]
+    """Return the optimum, of least norm over the columns (x - pilot) T that are null."""
     coef = np.zeros((f.n_outputs, f.rows.n_features))
-    value, gap = np.zeros(f.n_outputs), np.zeros(f.n_outputs)
+    value, gap, lift = np.zeros((3, f.n_outputs))
+    groups = []
     for alpha in np.unique(f.alpha):
         of = np.flatnonzero(f.alpha == alpha)
-        H = gram + alpha * (B.T @ B) if alpha > 0 else gram
+        kept = np.flatnonzero(~null if alpha == 0 else np.ones_like(null))
+        B, cross = T[:, kept], seen.cross[np.ix_(kept, of)]
+        H = seen.gram[np.ix_(kept, kept)]
+        if alpha > 0:
+            H = H + alpha * (B.T @ B)
         scale = equilibrate(H)
-        factor = factorised(scale[:, None] * H * scale)
+        solve = partial(_scaled, scale, factorised(scale[:, None] * H * scale))
         w = np.zeros((len(H), len(of)))
         for _ in range(2):  # the second takes off what the first left by rounding
-            g = H @ w - cross[:, of]
-            move = scale[:, None] * factor(scale[:, None] * g)
-            w -= move
-        g = H @ w - cross[:, of]
-        move = scale[:, None] * factor(scale[:, None] * g)
-        gap[of] = 0.5 * np.sum(g * move, axis=0)
-        value[of] = 0.5 * (seen.square[of] - np.sum(w * (cross[:, of] - g), axis=0))
-        coef[of] = (B @ w).T
+            w -= solve(H @ w - cross)
+        g = H @ w - cross
+        gap[of] = 0.5 * np.sum(g * solve(g), axis=0)
+        value[of] = 0.5 * (seen.square[of] - np.sum(w * (cross - g), axis=0))
+        coef[of], lift[of] = (B @ w).T, seen.mean[kept] @ w
+        if len(kept) < len(T) and passes > 1:
+            # Rotated, the columns of N would lose their digits in the large columns of X.
+            N = T[:, null] / np.linalg.norm(T[:, null], axis=0)
+            least = coef[of] - (N @ lstsq(N, coef[of].T)[0]).T
+            before, after = (np.abs(W / unit).sum(axis=1) for W in (coef[of], least))
+            coef[of] = np.where((after <= CANCEL * before)[:, None], least, coef[of])
+        groups.append((alpha, of, kept, solve))
     intercept = np.zeros(f.n_outputs)
     if f.rows.fit_intercept:
-        off = lstsq(T.T, seen.mean)[0] if passes > 1 else seen.mean
-        intercept = seen.target + origin - coef @ (pilot + off)
-    return Solved(
+        intercept = seen.target + origin - lift - coef @ pilot
+    solved = Solved(
         coef,
         intercept,
         np.maximum(value, 0.0),
@@ -155,6 +164,44 @@ def _optimum(
         np.abs(gap),
         passes,
     )
+    return solved if passes == 1 else _refined(f, solved, T, pilot, groups)
+
+
+def _refined(f: Objective, solved: Solved, T: Array, pilot: Array, groups: Any) -> Solved:
+    """Return the optimum as the rows see it: large coefficients that cancel are rounded."""
+    coef, intercept, _, start, _, passes = solved
+    best: Solved | None = None
+    wrong = np.zeros_like(f.y)
+    residual = Objective(f.rows, f.loss, wrong, f.alpha, f.weight, f.active)
+    residual.n_jobs = f.n_jobs
+    for _ in range(REFINED):
+        wrong[span(f.indices)] = f.take(f.y) - f.rows.scores(coef, intercept, f.indices)
+        left = _moments(residual, pilot, np.zeros(f.n_outputs), T)
+        off = 0.5 * left.target**2
+        value = off + 0.5 * (left.square + f.alpha * np.sum(coef * coef, axis=1))
+        gap, step = off, np.zeros_like(coef)
+        up = left.target.copy()
+        for alpha, of, kept, solve in groups:
+            g = alpha * (coef[of] @ T[:, kept]).T - left.cross[np.ix_(kept, of)]
+            move = solve(g)
+            gap[of] += 0.5 * np.abs(np.sum(g * move, axis=0))
+            step[of] = (T[:, kept] @ move).T
+            up[of] += left.mean[kept] @ move + step[of] @ pilot
+        passes += 1
+        gap = np.minimum(gap, value)  # no loss is negative
+        if best is None or gap.sum() < best.gap.sum():
+            best = Solved(coef, intercept, value, start, gap, passes)
+        if np.all(gap <= ROUNDING * start):
+            break
+        coef = coef - step
+        if f.rows.fit_intercept:
+            intercept = intercept + up
+    assert best is not None
+    return best
+
+
+def _scaled(scale: Array, factor: Callable[[Array], Array], g: Array) -> Array:
+    return scale[:, None] * factor(scale[:, None] * g)
 
 
 def equilibrate(H: Array) -> Array:
