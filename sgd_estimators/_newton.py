@@ -35,6 +35,7 @@ PASSES = 8  # multiplications of an entry of X that a Gram matrix may cost
 KEPT = 1 << 22  # bytes of rows that may always be kept
 SHARE = 0.05  # of the bytes of X that may be
 STEPS = 8  # Hessians that a mini-batch is worth
+ARMIJO = 1e-4  # of the decrease that the slope promises
 MEMORY = 10  # pairs that L-BFGS keeps
 SPREAD = 10  # rows that a column must be spread over, in effect
 
@@ -61,7 +62,8 @@ def descend(F: Call, point: Point, direction: Array, quadratic: bool) -> Point |
     slope = float(np.sum(point.G * direction))
     if not slope < 0:
         return None
-    rate = 1.0
+    # No loss is negative: a longer step cannot keep what Armijo's rule asks for.
+    rate = 1.0 if quadratic else min(1.0, -point.value / (ARMIJO * slope))
     for _ in range(30):
         new = at(F, point.W + rate * direction)
         if quadratic and np.isfinite(new.value):
@@ -72,7 +74,7 @@ def descend(F: Call, point: Point, direction: Array, quadratic: bool) -> Point |
                 point.value + 0.5 * best * slope,
                 point.G + best / rate * (new.G - point.G),
             )
-        if new.value <= point.value + 1e-4 * rate * slope + 1e-15 * abs(point.value):
+        if new.value <= point.value + ARMIJO * rate * slope + 1e-15 * abs(point.value):
             return new
         # The minimum of the parabola through both values and the slope.
         drop = new.value - point.value - rate * slope
