@@ -57,9 +57,12 @@ def metric(f: Objective, moments: tuple[Array, Array] | None = None) -> tuple[Ar
     mean, square = moments or f.rows.moments(f.indices, f.weight)
     if not f.rows.fit_intercept:
         mean, square = np.zeros_like(mean), square + mean * mean
-    # Rounding leaves a constant column some variance.
+    # Rounding leaves a constant column some variance: seen from its value, it is zero.
     varies = square > 1e-28 * (mean * mean + square)
     scale = np.sqrt(square + f.alpha.max(initial=0.0) / f.loss.curvature)
+    if not varies.all() and f.rows.fit_intercept:
+        row = f.rows.X[[f.indices[0]]]
+        mean = np.where(varies, mean, row.toarray()[0] if issparse(row) else row[0])
     return mean, np.where(varies, scale, 1.0)
 
 
