@@ -3,12 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
+from scipy.linalg.lapack import dpocon
 
 from ._pool import spread
 
 Array = NDArray[np.float64]
 
 ROWS = 2048  # of a block that is weighed or solved for at a time
+LOST = 1e-12  # of the largest root of H: a smaller one is hardly more than rounding
 
 
 class Whole:
@@ -19,6 +21,10 @@ class Whole:
 
     def __call__(self, G: Array) -> Array:
         return self.inverse(G.reshape(-1)).reshape(self.n_outputs, -1)
+
+    def hides(self, G: Array, rounding: Array) -> bool:
+        """Return whether G is more than rounding where the matrix is no more than that."""
+        return self.inverse.hides(G.reshape(-1), np.tile(rounding, self.n_outputs))
 
     @property
     def roots(self) -> Array:
@@ -46,6 +52,11 @@ class Blocks:
         parts = zip(self.inverses, G, strict=True)
         return np.stack([solve(g) for solve, g in parts])
 
+    def hides(self, G: Array, rounding: Array) -> bool:
+        """Return whether G is more than rounding where a matrix is no more than that."""
+        inverses = np.resize(np.array(self.inverses), len(G))
+        return any(H.hides(g, rounding) for H, g in zip(inverses, G, strict=True))
+
     @property
     def roots(self) -> Array:
         """T with T'T = P^-1 for each output, or one for all, of shape (1 or K, D, D)."""
@@ -66,12 +77,17 @@ def _squares(A: Array, B: Array, n_jobs: int) -> Array:
 
 
 class Inverse:
-    """g -> H^-1 g; H is equilibrated, and gets what a Cholesky factor needs."""
+    """g -> H^-1 g; H is equilibrated, and gets what a Cholesky factor needs.
+
+    What has no curvature at all, as constant columns, is not moved.
+    """
 
     def __init__(self, H: Array) -> None:
         diagonal = np.diag(H)
-        self.scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-        E = self.scale[:, None] * H * self.scale
+        seen = diagonal > 0
+        self.scale = np.where(seen, 1 / np.sqrt(np.where(seen, diagonal, 1.0)), 0.0)
+        E = self.scale[:, None] * H * self.scale + np.diag(np.where(seen, 0.0, 1.0))
+        self.norm = float(np.abs(E).sum(axis=0).max(initial=0.0))
         jitter = 1e-14
         while True:
             E[np.diag_indices(len(E))] += jitter
@@ -85,6 +101,20 @@ class Inverse:
         unit = self.scale if g.ndim == 1 else self.scale[:, None]
         return np.asarray(unit * cho_solve(self.factor, unit * g, check_finite=False))
 
+    def hides(self, g: Array, rounding: Array) -> bool:
+        """Return whether g has a part, beyond its rounding, where H has lost its digits."""
+        if np.any(np.abs(g[self.scale == 0]) > rounding[self.scale == 0]):
+            return True
+        if dpocon(self.factor[0], self.norm, uplo="L")[0] > LOST:
+            return False
+        values, basis = np.linalg.eigh(self._product())
+        basis = self.scale[:, None] * basis[:, values <= LOST * values[-1]]
+        return bool(np.any(np.abs(basis.T @ g) > np.abs(basis.T) @ rounding))
+
+    def _product(self) -> Array:
+        C = np.tril(self.factor[0])
+        return np.asarray(C @ C.T)
+
     @property
     def root(self) -> Array:
         """A lower triangle T with T'T = H^-1, of finite length where H is singular.
@@ -92,9 +122,10 @@ class Inverse:
         A direction of which H knows nothing is left as it is, up to the equilibration.
         """
         C = np.tril(self.factor[0])
-        values, basis = np.linalg.eigh(C @ C.T)
+        values, basis = np.linalg.eigh(self._product())
         known = values > 1e3 * len(C) * np.finfo(float).eps * values[-1]
         if not known.all():
             C = np.linalg.cholesky((basis * np.where(known, values, 1.0)) @ basis.T)
-        T = solve_triangular(C, np.diag(self.scale), lower=True, check_finite=False)
+        scale = np.where(self.scale > 0, self.scale, 1.0)
+        T = solve_triangular(C, np.diag(scale), lower=True, check_finite=False)
         return np.tril(T)

@@ -26,6 +26,7 @@ from ._sample import Sample
 Array = NDArray[np.float64]
 
 ROOM = 2.0  # rho is more than the last range: M will be less, and the ball larger
+ROUNDING = float(np.finfo(float).eps)  # of a gradient
 GROWTH = 4  # of the largest range: from a try to the next, beyond which none will do
 
 
@@ -46,19 +47,24 @@ class SubsetBound:
     def gap(self, W: Array, G: Array, wanted: float) -> float:
         """Return the bound at W, where the gradient of f is G.
 
-        It is infinite where it is more than `wanted`, or W too far from the optimum.
+        It is infinite where it is more than `wanted`, W too far from the optimum, or the
+        gradient in directions that the rows do not resolve.
         """
         sample = self.sample
         p = sample.means(sample.A @ W.T)
         bends = not isinstance(sample.f.loss, Squared)
+        # Columns are centred after their sums.
+        rounding = np.full(W.shape[1], ROUNDING)
+        rows = sample.f.rows
+        rounding[: rows.n_features] *= 1 + np.abs(rows.mean / rows.scale)
         reach, most = np.zeros(len(p)), np.inf
         while True:
             M: Any = sample.curvature(p, sample.share / (1 + 0.5 * reach))
             bound = 0.5 * float(np.sum(G * M(G)))
+            if M.hides(G, rounding) or (bends and not bound <= wanted):
+                return np.inf
             if not bends:
                 return bound
-            if not bound <= wanted:
-                return np.inf
             # The range of two scores or more is at most sqrt(2) times their norm.
             sides = 1 if len(G) == 1 else 2
             found = np.sqrt(8 * bound * sides * M.norms(sample.A, sample.f.n_jobs))
