@@ -60,14 +60,20 @@ def log_loss_objective(X, y, coef, intercept, penalty=0.0, weight=None):
     return s @ loss / s.sum() + penalty_of(coef, penalty)
 
 
-def standardise(X, s, fit_intercept=True):
-    """Return ((X - mean) / scale, mean, scale), scale 1 where a column is constant."""
+def standardise(X, s, fit_intercept=True, penalty=0.0):
+    """Return ((X - mean) / scale, mean, scale); scale^2 is the variance and the penalty.
+
+    A constant column becomes 0, and has the scale 1 without a penalty.
+    """
     X = np.array(X, float)
     share = s / s.sum()
     mean = share @ X if fit_intercept else np.zeros(X.shape[1])
     X -= mean
-    scale = np.sqrt(share @ X**2)
-    scale[scale <= 1e-10 * np.maximum(1, np.abs(mean))] = 1
+    square = share @ X**2
+    constant = square <= 1e-26 * mean**2
+    X[:, constant] = square[constant] = 0
+    scale = np.sqrt(square + penalty)
+    scale[scale == 0] = 1
     X /= scale
     return X, mean, scale
 
@@ -76,7 +82,7 @@ def least_squares(X, y, penalty=0.0, weight=None, fit_intercept=True):
     """Minimise the squared objective by an SVD of the (augmented) matrix."""
     s = weights_of(weight, len(y))
     Y = np.reshape(y, (len(y), -1)).astype(float)
-    U, mean, scale = standardise(X, s, fit_intercept)
+    U, mean, scale = standardise(X, s, fit_intercept, np.max(penalty))
     centre = s @ Y / s.sum() if fit_intercept else np.zeros(Y.shape[1])
     root = np.sqrt(s / s.sum())[:, None]
     coef = np.empty((Y.shape[1], X.shape[1]))
@@ -84,7 +90,7 @@ def least_squares(X, y, penalty=0.0, weight=None, fit_intercept=True):
         A = np.vstack([root * U, np.diag(np.sqrt(lam) / scale)]) if lam else root * U
         b = root[:, 0] * (Y[:, k] - centre[k])
         b = np.concatenate([b, np.zeros(len(A) - len(b))])
-        coef[k] = np.linalg.lstsq(A, b, rcond=None)[0] / scale
+        coef[k] = np.linalg.lstsq(A, b, rcond=1e-13)[0] / scale
     intercept = centre - coef @ mean
     return Optimum(
         squared_objective(X, Y, coef, intercept, penalty, weight),
@@ -100,7 +106,7 @@ def newton(X, y, penalty, weight=None, fit_intercept=True, accuracy=1e-11):
     share = s / s.sum()
     T = one_hot(y)[:, 1:] if len(np.unique(y)) == 2 else one_hot(y)
     K = T.shape[1]
-    U, mean, scale = standardise(X, s, fit_intercept)
+    U, mean, scale = standardise(X, s, fit_intercept, penalty)
     if fit_intercept:
         U = np.hstack([U, np.ones((len(U), 1))])
     d = U.shape[1]
@@ -138,7 +144,9 @@ def newton(X, y, penalty, weight=None, fit_intercept=True, accuracy=1e-11):
                 curve = share * P[:, j] * ((j == k) - P[:, k])
                 H[j, :, k] = H[k, :, j] = (U * curve[:, None]).T @ U
         H = H.reshape(K * d, K * d) + np.diag(ridge.ravel())
-        move = np.linalg.lstsq(H, -G.ravel(), rcond=None)[0].reshape(K, d)
+        unit = 1 / np.sqrt(np.where(np.diag(H) > 0, np.diag(H), 1))
+        move = unit * np.linalg.lstsq(unit[:, None] * H * unit, -unit * G.ravel())[0]
+        move = move.reshape(K, d)
         decrement = -np.sum(G * move)
         if decrement <= accuracy * (start - value):
             break
