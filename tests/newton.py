@@ -10,6 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 
+class NoOptimum(Exception):
+    """The problem is too nearly singular for this oracle."""
+
+
 @dataclass
 class Optimum:
     """The minimum f*, f at W = 0 and the best constant, and the minimiser."""
@@ -67,8 +71,13 @@ def standardise(X, s, fit_intercept=True, penalty=0.0):
     """
     X = np.array(X, float)
     share = s / s.sum()
-    mean = share @ X if fit_intercept else np.zeros(X.shape[1])
-    X -= mean
+    mean = np.zeros(X.shape[1])
+    if fit_intercept:
+        first = X[0].copy()  # so far from zero, a difference keeps its digits
+        X -= first
+        off = share @ X
+        X -= off
+        mean = first + off
     square = share @ X**2
     constant = square <= 1e-26 * mean**2
     X[:, constant] = square[constant] = 0
@@ -148,16 +157,17 @@ def newton(X, y, penalty, weight=None, fit_intercept=True, accuracy=1e-11):
         move = unit * np.linalg.lstsq(unit[:, None] * H * unit, -unit * G.ravel())[0]
         move = move.reshape(K, d)
         decrement = -np.sum(G * move)
-        if decrement <= accuracy * (start - value):
+        if decrement <= max(accuracy * (start - value), 1e-14 * start):
             break
         rate = 1.0
-        while model(V + rate * move)[0] > value - 1e-4 * rate * decrement:
+        while model(V + rate * move)[0] > value - 1e-4 * rate * decrement and rate > 1e-10:
             rate /= 2
-            assert rate > 1e-10, "no descent along Newton's direction"
+        if rate <= 1e-10:  # rounding ends it
+            break
         V = V + rate * move
         value, P = model(V)
-    else:
-        raise AssertionError("Newton's method did not converge")
+    if not decrement <= 1e-10 * start:
+        raise NoOptimum("Newton's method did not converge")
     coef = V[:, : len(scale)] / scale
     intercept = V[:, -1] - coef @ mean if fit_intercept else np.zeros(K)
     best = log_loss_objective(X, y, coef, intercept, penalty, weight)

@@ -10,11 +10,12 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, reject, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 
 from newton import (
+    NoOptimum,
     least_squares,
     log_loss_objective,
     newton,
@@ -116,8 +117,9 @@ def target(task, latent, rng):
     noise = rng.logistic(size=len(latent))
     if task not in ("logistic", "softmax", "unpenalised"):
         return latent + 0.5 * noise + 3
-    y = np.digitize(latent + 0.5 * noise, [0.0, 1.0] if task == "softmax" else [0.3])
-    y[: y.max() + 2] = np.arange(y.max() + 2) % (3 if task == "softmax" else 2)
+    edges = [0.0, 1.0] if task == "softmax" else [0.3]
+    y = np.digitize(latent + 0.5 * noise, edges)
+    y[: len(edges) + 1] = range(len(edges) + 1)  # no class is empty
     return y
 
 
@@ -152,6 +154,8 @@ def check(model, X, y, weight):
     terms = np.abs(X) @ np.abs(np.atleast_2d(model.coef_)).T + np.abs(model.intercept_)
     noise = np.sqrt(s @ np.sum((8 * np.finfo(float).eps * terms) ** 2, axis=1) / s.sum())
     noise = noise * (noise + np.sqrt(2 * start)) + 1e-300
+    if isinstance(model, SGDLogistic):
+        noise += 1e-15  # of logarithms
     assert abs(model.objective_ - value) <= 1e-9 * start + noise
     assert model.gap_ >= value - best - 1e-9 * start - noise
     if model.converged_:
@@ -197,11 +201,15 @@ def test_each_distortion(name, task, weighted):
 @example(["scales"], 12, 12, 1, True, "linear", "dense float64", True)
 @example(["duplicate", "scales"], 40, 6, 0, False, "linear", "dense float64", True)
 def test_distortions_together(names, n, d, seed, weighted, task, form, fit_intercept):
+    # Uncentred, columns far from 0 are equal to a millionth.
+    assume(fit_intercept or "years" not in names or "ridge" in task)
     X, latent, weight, rng = generate(names, n, d, seed, weighted)
     y = target(task, latent, rng)
     model = TASKS[task].set_params(fit_intercept=fit_intercept)
     try:
         check(model, stored(X, form), y, weight)
+    except NoOptimum:
+        reject()
     finally:
         model.set_params(fit_intercept=True)
 
