@@ -5,16 +5,21 @@
 #   make build          (the default) the editable install, kernels up to date
 #   make lint format types docs bench
 #   make debug-test     the tests on kernels built with bounds checks
+#   make fuzz           random calls on kernels that AddressSanitizer and UBSan instrument
+#   make coverage       the tests, and which lines of the Python code they leave out
 #   make wheel-test     sdist -> wheel -> the tests on the installed wheel, elsewhere
 #   make oldest-test    the same wheel on the oldest numpy, scipy and scikit-learn allowed
 #   make clean          remove what was built (rm -rf .venv removes the rest)
 #
-# PYTHON chooses the interpreter, PYTEST_ARGS is handed to pytest, BENCH_ARGS to the benchmark.
+# PYTHON chooses the interpreter, PYTEST_ARGS is handed to pytest, BENCH_ARGS to the benchmark;
+# FUZZ_SECONDS is how long to fuzz, and a failure is repeated by its FUZZ_SEED.
 
 PYTHON ?= python3
 VENV ?= .venv
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+FUZZ_SECONDS ?= 40
+FUZZ_SEED ?= $(shell date +%s)
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -28,7 +33,7 @@ export MPLBACKEND = Agg
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: build demo test lint format types docs bench debug-test wheel-test oldest-test clean
+.PHONY: build demo test lint format types docs bench debug-test fuzz coverage wheel-test oldest-test clean
 
 build: $(VENV)/.built
 
@@ -132,6 +137,20 @@ debug-test: $(VENV)/.installed
 		build --build-base build/debug --build-lib build/debug/lib --parallel 2
 	cd build/debug && PYTHONPATH="$(CURDIR)/build/debug/lib" \
 		"$(abspath $(BIN))/pytest" -n 2 -c ../../pyproject.toml ../../tests $(PYTEST_ARGS)
+
+# Another such build, for gcc; Python itself is not instrumented, so its runtime comes first.
+runtime = $$($(COMPILER) -print-file-name=$(1))
+fuzz: $(VENV)/.installed
+	SGD_ESTIMATORS_SANITIZE=1 $(BIN)/python setup.py --quiet \
+		build --build-base build/sanitize --build-lib build/sanitize/lib --parallel 2
+	cd build/sanitize && LD_PRELOAD="$(call runtime,libasan.so) $(call runtime,libubsan.so)" \
+		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
+		PYTHONPATH="$(CURDIR)/build/sanitize/lib" \
+		"$(abspath $(BIN))/python" ../../tests/fuzz.py $(FUZZ_SECONDS) $(FUZZ_SEED)
+
+coverage: build
+	$(BIN)/pytest -n 2 --cov=sgd_estimators --cov-report=term-missing:skip-covered \
+		--cov-fail-under=95 $(PYTEST_ARGS)
 
 # --------------------------------------------------------------------- wheel
 

@@ -9,6 +9,7 @@ from setuptools import Extension, setup
 
 KERNELS = "sgd_estimators/_kernels"
 DEBUG = os.environ.get("SGD_ESTIMATORS_DEBUG", "0") != "0"
+SANITIZE = os.environ.get("SGD_ESTIMATORS_SANITIZE", "0") != "0"
 
 # Wheels must run everywhere and keep IEEE arithmetic: no -march=native, no -ffast-math.
 if sys.platform == "win32":
@@ -20,12 +21,18 @@ else:
         else ["-O3", "-fopenmp-simd", "-fno-math-errno"]
     )
 
+sanitize = []
+if SANITIZE:  # overruns of buffers that no bounds check sees, and undefined behaviour
+    sanitize = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+    compile_args += ["-O1", "-g", "-Wno-unused-function", *sanitize]
+
 extension = Extension(
     "sgd_estimators._kernels.*",
     [f"{KERNELS}/*.pyx"],
     depends=sorted(glob(f"{KERNELS}/*.h") + glob(f"{KERNELS}/*.pxd")),
     include_dirs=[KERNELS],
     extra_compile_args=compile_args,
+    extra_link_args=sanitize,
 )
 
 setup(
