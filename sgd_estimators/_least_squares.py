@@ -6,6 +6,7 @@ rotated to its eigenvectors, until a pass resolves each or shows that it is zero
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -100,8 +101,7 @@ def solve(f: Objective) -> Solved:
         T[:, kept] = T[:, kept] @ (scale[:, None] * V)
         if passes == 1:
             pilot, origin = pilot + seen.mean, origin + seen.target
-        with one_thread():
-            seen = _moments(f, pilot, origin, T)
+        seen = _moments(f, pilot, origin, T)
         passes += 1
         H = seen.gram + alpha * (T.T @ T)
         null = _null(seen, T, unit)
@@ -255,7 +255,8 @@ def _moments(f: Objective, pilot: Array, origin: Array, T: Array | None) -> Mome
     """Return the moments in one pass, a block that stays in the cache at a time."""
     d = f.rows.n_features
     f.set_metric(pilot, np.ones(d))
-    second = in_parts(f, partial(_second, f, origin, T)) / f.total_weight
+    with nullcontext() if T is None else one_thread():
+        second = in_parts(f, partial(_second, f, origin, T)) / f.total_weight
     if not np.isfinite(np.diag(second)).all():
         assert_all_finite(f.rows.X, input_name="X")
         raise ValueError("X or y has numbers whose squares are beyond float64; divide it")
