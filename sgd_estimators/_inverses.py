@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
 from scipy.linalg.lapack import dpocon
 
+from ._kernels.gram import forms
 from ._pool import spread
 
 Array = NDArray[np.float64]
@@ -72,7 +73,8 @@ class Blocks:
 def _squares(A: Array, B: Array, n_jobs: int) -> Array:
     """Return x' B x of the rows x of A."""
     parts = [A[begin : begin + ROWS] for begin in range(0, len(A), ROWS)]
-    squares = spread(lambda X: np.einsum("ij,ij->i", X @ B, X), parts, n_jobs)
+    B = np.ascontiguousarray(B)
+    squares = spread(lambda part: forms(part, B), parts, n_jobs)
     return np.concatenate([np.zeros(0), *squares])
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sgd_estimators import SGDLinearRegressor, SGDRidge
-from sgd_estimators._kernels.gram import gram, see
+from sgd_estimators._kernels.gram import forms, gram, see
 
 rng = np.random.default_rng(0)
 
@@ -48,6 +48,14 @@ def test_the_products_are_numpys(n, d, targets, dtype, order, constant, weighted
     out = np.full((len(rows), d + 1), 7.0)
     see(X, np.array(rows, np.intp), centre, factor, out)
     assert_allclose(out, np.column_stack([seen[rows], np.full(len(rows), 7.0)]))
+
+
+@settings(deadline=None)
+@given(n=st.integers(0, 150), d=st.integers(0, 40))
+def test_the_quadratic_forms_are_numpys(n, d):
+    A, B = rng.normal(size=(n, d)), rng.normal(size=(d, d))
+    B += B.T
+    assert_allclose(forms(A, B), np.sum((A @ B) * A, axis=1), rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -41,6 +41,38 @@ CLONES static void add_products(const double *RESTRICT A, const double *RESTRICT
         }
 }
 
+/* out += a' B a of eight rows a at a time: `turned` holds their `width` columns, eight
+   numbers each, and `lower` for every eight rows of B the columns up to the diagonal. */
+CLONES static void add_forms(const double *RESTRICT turned, const double *RESTRICT lower,
+                             Py_ssize_t eights, Py_ssize_t width, double *RESTRICT out)
+{
+    for (Py_ssize_t j = 0; j < width; lower += 8 * (j + 8), j += 8)
+        for (Py_ssize_t i = 0; i < eights; i++) {
+            const double *a = turned + 8 * width * i, *own = a + 8 * j, *b = lower;
+            double s0[8] = {0}, s1[8] = {0}, s2[8] = {0}, s3[8] = {0}, s4[8] = {0},
+                   s5[8] = {0}, s6[8] = {0}, s7[8] = {0};
+            for (Py_ssize_t k = 0; k < j + 8; k++, a += 8, b += 8) {
+                SIMD
+                for (int q = 0; q < 8; q++) {
+                    s0[q] += b[0] * a[q];
+                    s1[q] += b[1] * a[q];
+                    s2[q] += b[2] * a[q];
+                    s3[q] += b[3] * a[q];
+                    s4[q] += b[4] * a[q];
+                    s5[q] += b[5] * a[q];
+                    s6[q] += b[6] * a[q];
+                    s7[q] += b[7] * a[q];
+                }
+            }
+            SIMD
+            for (int q = 0; q < 8; q++)
+                out[8 * i + q] += s0[q] * own[q] + s1[q] * own[8 + q]
+                                  + s2[q] * own[16 + q] + s3[q] * own[24 + q]
+                                  + s4[q] * own[32 + q] + s5[q] * own[40 + q]
+                                  + s6[q] * own[48 + q] + s7[q] * own[56 + q];
+        }
+}
+
 /* B = s A, row by row */
 CLONES static void weigh_rows(const double *RESTRICT A, const double *RESTRICT s,
                               Py_ssize_t n, Py_ssize_t width, double *RESTRICT B)

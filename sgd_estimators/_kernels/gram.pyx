@@ -6,6 +6,7 @@ import numpy as np
 
 cdef extern from "gram.h" nogil:
     void add_products(const double*, const double*, Py_ssize_t, Py_ssize_t, double*)
+    void add_forms(const double*, const double*, Py_ssize_t, Py_ssize_t, double*)
     void weigh_rows(const double*, const double*, Py_ssize_t, Py_ssize_t, double*)
     void see_f64(const double*, Py_ssize_t, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
                  Py_ssize_t, const double*, const double*, double*, Py_ssize_t)
@@ -23,6 +24,7 @@ ctypedef fused real:
 cdef enum:
     CACHED = 4096  # doubles of some rows
     FEWEST = 32  # of them at least, or the sums are moved too often
+    EIGHTS = 8  # of rows that are turned at a time
 
 
 cdef void write(const real[:, :] X, const Py_ssize_t* rows, Py_ssize_t n,
@@ -110,3 +112,28 @@ def gram(const real[:, :] X, rows, const double[::1] weight=None,
             add_products(&A[0, 0], &B[0, 0], m, width, &H[0, 0])
     below = np.tril(np.asarray(H)[:size, :size])
     return below + np.tril(below, -1).T
+
+
+def forms(const double[:, ::1] A, const double[:, ::1] B):
+    """Return a' B a of the rows a of A; B is symmetric."""
+    cdef Py_ssize_t n = A.shape[0], d = A.shape[1], width = (d + 7) // 8 * 8
+    cdef Py_ssize_t eights = (n + 7) // 8, block, m, i, j, k
+    cdef double[::1] lower = np.zeros(4 * width * (width + 8))
+    cdef double[::1] turned = np.zeros(8 * EIGHTS * width), out = np.zeros(8 * eights)
+    cdef double* to
+    if n == 0 or d == 0:
+        return np.zeros(n)
+    with nogil:
+        for j in range(d):  # to the column of row j in its eight rows of B
+            to = &lower[0] + 32 * (j // 8) * (j // 8 + 1) + j % 8
+            for k in range(j):
+                to[8 * k] = 2 * B[j, k]
+            to[8 * j] = B[j, j]
+        for block in range((eights + EIGHTS - 1) // EIGHTS):
+            m = min(n - 8 * EIGHTS * block, 8 * EIGHTS)
+            for i in range(m):
+                to = &turned[0] + i // 8 * 8 * width + i % 8
+                for k in range(d):
+                    to[8 * k] = A[8 * EIGHTS * block + i, k]
+            add_forms(&turned[0], &lower[0], (m + 7) // 8, width, &out[8 * EIGHTS * block])
+    return np.asarray(out)[:n]
