@@ -1,8 +1,6 @@
-"""The run: epochs, the order of the rows, stopping, and what is written down."""
+"""A run over data: its rates, the order of the rows, evaluations, and when to stop."""
 
 import math
-import time
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,14 +8,14 @@ from numpy.typing import NDArray
 
 from . import _auto
 from ._certificates import Certificate
-from ._decays import Constant
 from ._estimate import Estimate
 from ._exceptions import warn, warn_of_end
 from ._kernels.objective import Objective
-from ._kernels.steps import AveragedStep, Step, as_step
+from ._kernels.steps import AveragedStep
+from ._loop import Loop, turn
 from ._rates import start_rate
 from ._schedule import Schedule
-from ._state import FIELDS, Outcome, Plan, Run, series
+from ._state import Outcome, Plan, Run, series
 
 Array = NDArray[np.float64]
 
@@ -28,32 +26,20 @@ MAX_CUTS = 20
 def go_on(f: Objective, run: Run, plan: Plan, max_iter: int) -> Outcome:
     """Go on with a run, which is changed, for at most `max_iter` epochs."""
     epochs = Epochs(f, run, plan)
-    reason, done = "max_iter", 0
-    try:
-        while done < max_iter:
-            epochs.advance()
-            done += 1
-            if stop := epochs.verdict():
-                reason = stop
-                break
-    except KeyboardInterrupt:
-        reason = "interrupted"
-    return epochs.outcome(reason, done)
+    return epochs.outcome(*turn(epochs, max_iter))
 
 
-class Epochs:
-    """One call of `go_on`: the loop's body and the rules of stopping."""
+class Epochs(Loop):
+    """One call of `go_on`: the loop over data, its rates, and the rules of stopping."""
 
     def __init__(self, f: Objective, run: Run, plan: Plan) -> None:
-        self.f, self.run, self.plan = f, run, plan
+        super().__init__(f, run, plan)
         self.certificate = Certificate(f)
         self.exact = plan.optimizer._exact
-        self.schedule: Any = plan.schedule
-        if plan.schedule == "auto":
-            steady = self.exact or plan.rated or plan.optimizer._steady
-            self.schedule = Constant() if steady else _auto.Auto()
+        steady = self.exact or plan.rated or plan.optimizer._steady
+        if plan.schedule == "auto" and not steady:
+            self.schedule = _auto.Auto()
         self.small = _auto.fits_cache(f) or self.exact  # or its epochs cost more
-        self.n_batches = -(-f.n_active // run.batch_size)
         self.evaluated: tuple[int, float, Array, Array, str] | None = None
         self._begin()
 
@@ -117,71 +103,27 @@ class Epochs:
         run, plan = self.run, self.plan
         return plan.optimizer._meet(run.step, self.estimate.f, run.W, fresh=plan.fresh)
 
-    def _new_step(self) -> Step:
-        step = as_step(self.plan.optimizer.start(self.f.n_params))
-        average = self.plan.average
-        if average is None:
-            return step
-        return AveragedStep(
-            step, 0 if average == "tail" else (int(average) - 1) * self.n_batches
-        )
-
     def _value(self, W: Array) -> float:
         return float(self.f.value_and_gradient(W)[0])
 
-    @property
-    def solution(self) -> Array:
-        """The point to report: the iterate, or what the step makes of it."""
-        return self.estimate.solution
-
-    def rates(self) -> Array:
-        """Return the rates of the next epoch's batches."""
-        run, t = self.run, np.arange(self.run.t, self.run.t + self.n_batches)
-        factors: Any
-        per_epoch = getattr(self.schedule, "per", "update") == "epoch"
-        history: Mapping[str, Any] = {
-            "loss": run.losses,
-            "factor": run.factors,
-            "start": run.floor,
-            "ceiling": run.ceiling,
-        }
+    def _factors(self, t: Any) -> Any:
         if self.plan.fresh and isinstance(self.schedule, _auto.Auto):
             # Losses of different rows do not tell whether f falls.
-            factors = _auto.decay(np.arange(run.streamed, run.streamed + self.n_batches))
-            factors = np.minimum(factors, run.ceiling)
-        elif isinstance(self.schedule, Schedule):
-            factors = self.schedule(run.epoch if per_epoch else t, history)
-        else:
-            factors = self.schedule(t)
-        rates = np.broadcast_to(factors, t.shape).astype(np.float64)
-        if run.rule is not None:
-            return rates
-        return np.maximum(run.rate * rates, run.safe)
+            begun = self.run.streamed
+            factors = _auto.decay(np.arange(begun, begun + self.n_batches))
+            return np.minimum(factors, self.run.ceiling)
+        return super()._factors(t)
 
-    def advance(self) -> None:
-        """Visit the rows once: W <- step(W, grad f_B(W), rate) for every batch B."""
+    def _arrange(self) -> None:
         run, plan = self.run, self.plan
-        begun = time.perf_counter()
         if plan.shuffle:
             self._order_for_epoch()
             self.order.shuffle(run.seed, run.epoch, run.batch_size)
         else:
-            self.order.restart(run.batch_size)
+            super()._arrange()
         if plan.average == "tail" and run.epoch and run.epoch & (run.epoch - 1) == 0:
             assert isinstance(run.step, AveragedStep)
             run.step = AveragedStep(run.step.inner)  # so it spans the last half at least
-        self.estimate.begin()
-        rates = self.rates()
-        with np.errstate(all="ignore"):
-            loss = self.estimate.epoch(self.order, rates)
-        if run.rule is not None:
-            run.rate = float(rates[-1])
-        run.epoch += 1
-        run.t += self.n_batches
-        run.streamed += self.n_batches if plan.fresh else 0
-        run.losses.append(loss)
-        run.factors.append(float(rates[-1]) / run.rate if run.rate else 1.0)
-        self._write(loss=loss, rate=float(rates[-1]), seconds=time.perf_counter() - begun)
 
     def _order_for_epoch(self) -> None:
         """Shorten the runs of neighbours, now and then, to what the noise at W allows."""
@@ -193,10 +135,6 @@ class Epochs:
             if length != run.run_length:
                 run.run_length = length
                 self.order = _auto.order(self.f, True, length)
-
-    def _write(self, **values: float) -> None:
-        for name in FIELDS:
-            self.run.history[name].append(values.get(name, math.nan))
 
     def evaluate(self) -> float:
         """Return f at the point to report, and note its value and certificate."""
