@@ -1,210 +1,252 @@
-"""The method without an estimator around it: an objective, and its minimiser."""
+"""The method without an estimator around it: `minimize`."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
+from scipy import optimize
 from sklearn.utils import check_array, check_random_state
 
 from . import _auto
+from ._descent import Calls, beginning, descend
 from ._estimate import check
-from ._kernels.losses import Logistic, Loss, Softmax, Squared
 from ._kernels.objective import Objective
+from ._optimizer import Optimizer
 from ._params import (
-    canonical,
-    check_weight,
+    check_momentum,
     choice,
     integer,
-    n_threads,
     real,
     resolve_schedule,
+    with_momentum,
 )
-from ._rows import as_rows
+from ._rates import check_rate
 from ._run import go_on
-from ._state import Outcome, Plan, Run
-from .optimizers import get_optimizer
-from .schedules import get_rate
+from ._state import Plan, Run
+from .optimizers import SGD, get_optimizer
+from .schedules import LineSearch, get_rate
 
 Array = NDArray[np.float64]
 
-LOSSES = ("squared", "logistic", "softmax")
-
-
-def objective(
-    X: ArrayLike | sp.csr_matrix,
-    y: ArrayLike,
-    loss: str = "squared",
-    *,
-    penalty: float = 0.0,
-    sample_weight: ArrayLike | None = None,
-    fit_intercept: bool = True,
-    preconditioner: str | None = None,
-) -> Objective:
-    """Return f(W) = 1/S sum_i s_i l(y_i, W x_i + b) + penalty/2 ||W||^2.
-
-    Parameters
-    ----------
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
-    y : array-like of shape (n_samples,) or (n_samples, n_targets)
-        Real targets; {0, 1} for the logistic loss, 0 to K - 1 for softmax.
-    loss : {"squared", "logistic", "softmax"}, default="squared"
-    penalty : float, default=0.0
-        lambda >= 0, in the units of the data; b is not penalised.
-    sample_weight : array-like of shape (n_samples,), default=None
-        s >= 0; a row of weight 0 is left out.
-    fit_intercept : bool, default=True
-        Whether W has a last column b.
-    preconditioner : "diagonal" or None, default=None
-        "diagonal": W belongs to columns that are centred and scaled; see
-        ``f.rows.to_user(W)``.
-
-    Returns
-    -------
-    Objective
-        ``f.value_and_gradient(W)`` is f and its gradient at W of shape
-        ``(n_outputs, n_features + fit_intercept)``.
-
-    Raises
-    ------
-    ValueError, TypeError
-        For bad data or arguments.
-
-    Examples
-    --------
-    >>> from sgd_estimators import objective
-    >>> f = objective([[0.0], [1.0]], [0.0, 2.0], fit_intercept=False)
-    >>> value, gradient = f.value_and_gradient([[1.0]])
-    >>> float(value), gradient
-    (0.25, array([[-0.5]]))
-    """
-    choice("loss", loss, f"one of {LOSSES}", loss in LOSSES)
-    real("penalty", penalty, 0, open_=False)
-    choice(
-        "preconditioner",
-        preconditioner,
-        '"diagonal" or None',
-        preconditioner in (None, "diagonal"),
-    )
-    X = check_array(
-        X, accept_sparse="csr", dtype=[np.float64, np.float32], ensure_all_finite=False
-    )
-    X = canonical(X, n_threads(None))
-    Y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-    Y = np.ascontiguousarray(Y.reshape(len(Y), -1))
-    if len(Y) != X.shape[0]:
-        raise ValueError(f"y must have {X.shape[0]} rows, as X has, got {len(Y)}")
-    kind: Loss = Squared() if loss == "squared" else Logistic()
-    if loss != "squared":
-        labels = np.unique(Y)
-        K = 2 if loss == "logistic" else int(labels[-1]) + 1
-        valid = Y.shape[1] == 1 and np.array_equal(labels, np.arange(K))
-        choice("y", labels, f"the classes 0 to {max(K - 1, 1)}, all present", valid)
-        kind = kind if loss == "logistic" else Softmax(K)
-    weight = check_weight(sample_weight, X.shape[0])
-    active = None if weight is None or weight.all() else np.flatnonzero(weight)
-    n_outputs = kind.n_classes if isinstance(kind, Softmax) else Y.shape[1]
-    rows = as_rows(X, bool(fit_intercept))
-    f = Objective(rows, kind, Y, np.full(n_outputs, float(penalty)), weight, active)
-    if preconditioner is not None:
-        f.set_metric(*_auto.metric(f))
-    return f
+STATUS = ("certified", "max_iter", "diverged", "no_improvement", "callback", "interrupted")
 
 
 def minimize(
-    f: Objective,
-    W: ArrayLike | None = None,
-    optimizer: Any = "sgd",
+    f: Objective | Callable[..., Any],
+    x0: ArrayLike | None = None,
     *,
+    grad: Callable[[Array], ArrayLike] | None = None,
+    hess: Callable[[Array], ArrayLike] | None = None,
+    optimizer: Any = "sgd",
     learning_rate: Any = "auto",
+    momentum: float | None = None,
     schedule: Any = "auto",
+    max_iter: int = 1000,
+    tol: float = 1e-6,
+    callback: Callable[[Array, int, dict[str, float]], Any] | None = None,
     batch_size: int | str = "auto",
     preconditioner: str | None = None,
-    max_iter: int = 100,
-    tol: float = 1e-6,
     n_iter_no_change: int = 5,
     shuffle: bool = True,
     random_state: Any = None,
-    callback: Callable[[Array, int, dict[str, float]], bool] | None = None,
-) -> Outcome:
-    """Minimise f by W <- step(W, grad f_B(W), rate_t) over random mini-batches B.
+) -> Any:
+    """Minimise f by x <- step(x, grad f(x), rate_t): gradient descent, and its kin.
+
+    f is any function that has a gradient, or an `objective` of data, over whose random
+    mini-batches B the steps are then taken, grad f_B in the place of grad f.
 
     Parameters
     ----------
-    f : Objective
-        See `objective`.
-    W : array-like of shape (n_outputs, n_columns), default=None
-        Where to start; None: 0, with the best constants as intercepts.
+    f : callable or Objective
+        ``f(x)`` returns the value, or the value and the gradient, at x of shape (n,); or
+        see `objective`.
+    x0 : array-like of shape (n,), default=None
+        Where to start. For an Objective of shape ``(n_outputs, n_columns)``; None is 0,
+        with the best constants as intercepts.
+    grad : callable, default=None
+        ``grad(x)`` returns the gradient. None: f returns it, or it is taken by
+        `scipy.optimize.approx_fprime`.
+    hess : callable, default=None
+        ``hess(x)`` returns the Hessian, which tells the kind of the stationary point.
+        None: up to 100 parameters, by central differences.
     optimizer : str, Optimizer or subclass of Optimizer, default="sgd"
+        As the estimators take it; those that remember rows are for an Objective.
     learning_rate : float, str or rate object, default="auto"
+        "auto" for a function is ``LineSearch("wolfe")``, which is for "sgd" without
+        momentum; with others, give a number.
+    momentum : float, default=None
+        In [0, 1): takes the place of the optimizer's own.
     schedule : str, Schedule or callable, default="auto"
-    batch_size : int, "full" or "auto", default="auto"
-    preconditioner : "hessian" or None, default=None
-        "hessian": the inverse of a mini-batch's Hessian, on top of the metric of f.
-    max_iter : int, default=100
-        Epochs.
+        As the estimators take it; "auto" for a function is "constant".
+    max_iter : int, default=1000
+        Steps; epochs of an Objective.
     tol : float, default=1e-6
-        The certified accuracy, as in the estimators.
+        A function: ``||grad f(x)|| <= tol max(1, ||grad f(x0)||)`` is a stationary point,
+        and ends the run. An Objective: the certified accuracy, as in the estimators.
+    callback : callable ``(x, t, record)``, default=None
+        Called after each step t (epoch), with the record that ``history_`` of the
+        estimators has of one; True stops.
+    batch_size : int, "full" or "auto", default="auto"
+        Rows a step, of an Objective.
+    preconditioner : "hessian" or None, default=None
+        "hessian": the inverse of a mini-batch's Hessian, on top of the metric of an
+        Objective.
     n_iter_no_change : int, default=5
+        Of an Objective; see the estimators.
     shuffle : bool, default=True
+        Of an Objective.
     random_state : int, RandomState instance or None, default=None
-    callback : callable ``(W, epoch, record)``, default=None
-        Called after every epoch; True stops.
+        Of an Objective.
 
     Returns
     -------
-    Outcome
-        With ``W``, ``objective``, ``gap``, ``certificate``, ``converged``,
-        ``stop_reason``, ``n_iter`` and ``history``; see the estimators' attributes.
+    scipy.optimize.OptimizeResult
+        With ``x``, ``fun``, ``jac``: where it ended, f and the gradient there. That is the
+        stationary point, or else the best point met. ``nit``, ``success``, ``status``,
+        ``stop_reason``, ``message``, and ``rates``, of shape (nit,).
+
+        Of a function also ``trajectory`` of shape (nit + 1, n), the points where the
+        gradients were taken, x0 first; ``nfev``, ``njev``; ``kind``: "minimum", "saddle",
+        "maximum", "degenerate" (the Hessian has eigenvalues 0 and does not tell) or
+        "unknown", and ``eigenvalues``, of the Hessian; None where no stationary point was
+        reached. A saddle and a maximum are no success. ``stop_reason`` is "stationary",
+        "max_iter", "not_finite", "stuck", "callback" or "interrupted".
+
+        Of an Objective also ``gap``, ``certificate``, ``history`` and ``t``, and the
+        ``stop_reason`` of the estimators; success is a certificate.
 
     Raises
     ------
     ValueError, TypeError
-        For bad arguments.
+        For bad arguments, and those that f cannot honour.
+
+    See Also
+    --------
+    GradientDescent : The same for `scipy.optimize.minimize`.
 
     Examples
     --------
     >>> import numpy as np
     >>> from sgd_estimators import minimize, objective
+    >>> end = minimize(lambda x: x[0] ** 2 + 10 * x[1] ** 2, [3.0, 1.0])
+    >>> end.kind, end.x.round(4) + 0.0
+    ('minimum', array([0., 0.]))
+    >>> saddle = minimize(lambda x: x[0] ** 2 - x[1] ** 2, [1.0, 0.0])
+    >>> saddle.message
+    'A saddle: the gradient vanishes, the Hessian has eigenvalues of both signs.'
+
+    Least squares on mini-batches:
+
     >>> x = np.linspace(0, 1, 50)
     >>> f = objective(x[:, None], 3 * x - 1)
-    >>> end = minimize(f, optimizer="sgd", max_iter=500, random_state=0)
-    >>> end.W.round(2)
+    >>> minimize(f, random_state=0).x.round(2)
     array([[ 3., -1.]])
     """
-    if not isinstance(f, Objective):
-        raise TypeError(f"f must be an Objective, as `objective` returns, got {f!r}")
+    if not callable(f) and not isinstance(f, Objective):
+        raise TypeError(f"f must be a function, or an `objective`, got {f!r}")
+    check_momentum(momentum)
+    integer("max_iter", max_iter, 1)
+    real("tol", tol, 0, open_=False)
+    for name, given in (("grad", grad), ("hess", hess), ("callback", callback)):
+        if given is not None and not callable(given):
+            raise TypeError(f"{name} must be a function or None, got {given!r}")
     valid = preconditioner in (None, "hessian")
     choice("preconditioner", preconditioner, '"hessian" or None', valid)
-    hessian = preconditioner is not None
-    rule = get_optimizer(optimizer)
-    size = f.n_active
-    if batch_size == "auto":
-        size = _auto.batch_size(f, hessian, rule._exact)
-    if batch_size not in ("auto", "full"):
-        integer("batch_size", batch_size, 1)
-        size = min(int(batch_size), f.n_active)
-    integer("max_iter", max_iter, 1)
-    integer("n_iter_no_change", n_iter_no_change, 1)
-    real("tol", tol, 0, open_=False)
-    begin = _auto.start(f)
-    if W is not None:
-        given = check_array(W, dtype=np.float64, order="C", input_name="W", copy=True)
-        choice("W", given.shape, f"of shape {begin.shape}", given.shape == begin.shape)
-        begin = given
     plan = Plan(
-        optimizer=rule,
+        optimizer=with_momentum(get_optimizer(optimizer), momentum),
         learning_rate=get_rate(learning_rate),
         schedule=resolve_schedule(schedule),
         batch_size=batch_size,
-        hessian=hessian,
+        hessian=preconditioner is not None,
         shuffle=shuffle,
         tol=tol,
         n_iter_no_change=n_iter_no_change,
         callback=callback,
     )
+    data: list[tuple[str, Any, Any]] = [
+        ("batch_size", batch_size, "auto"),
+        ("preconditioner", preconditioner, None),
+        ("n_iter_no_change", n_iter_no_change, 5),
+        ("shuffle", shuffle, True),
+        ("random_state", random_state, None),
+    ]
+    if isinstance(f, Objective):
+        _refuse(
+            [("grad", grad, None), ("hess", hess, None)], "f is an Objective, with both"
+        )
+        return _minimize_objective(f, x0, plan, max_iter, random_state)
+    _refuse(data, "f is a function, which has no rows")
+    return _minimize_function(f, x0, grad, hess, plan, max_iter)
+
+
+def _refuse(settings: list[tuple[str, Any, Any]], why: str) -> None:
+    """Raise ValueError for a setting that is not its default."""
+    for name, value, default in settings:
+        if value is not default and value != default:
+            raise ValueError(f"{name}={value!r} cannot be honoured: {why}")
+
+
+def _minimize_function(
+    f: Callable[..., Any],
+    x0: Any,
+    grad: Callable[..., Any] | None,
+    hess: Callable[..., Any] | None,
+    plan: Plan,
+    max_iter: int,
+) -> Any:
+    rule = type(plan.optimizer)
+    if rule.estimate is not Optimizer.estimate or rule._meet is not Optimizer._meet:
+        raise ValueError(
+            f"optimizer={plan.optimizer!r} works on rows of data, which a function has "
+            "not; choose another, or make an `objective`"
+        )
+    if x0 is None:
+        raise ValueError("x0 must be an array where f is a function, got None")
+    if plan.learning_rate is None:
+        if not isinstance(plan.optimizer, SGD) or plan.optimizer.momentum:
+            raise ValueError(
+                'learning_rate="auto" is a line search for a function, which is for SGD '
+                f"without momentum; give a number with optimizer={plan.optimizer!r}"
+            )
+        plan.learning_rate = LineSearch("wolfe")
+    check_rate(plan.learning_rate, plan.optimizer, plan.schedule)
+    plan.optimizer.start(1)
+    calls = Calls(f, grad)
+    return descend(calls, beginning(calls, x0), plan, max_iter, hess)
+
+
+def _minimize_objective(
+    f: Objective, x0: Any, plan: Plan, max_iter: int, random_state: Any
+) -> Any:
+    size = f.n_active
+    if plan.batch_size == "auto":
+        size = _auto.batch_size(f, plan.hessian, plan.optimizer._exact)
+    if not isinstance(plan.batch_size, str) or plan.batch_size not in ("auto", "full"):
+        integer("batch_size", plan.batch_size, 1)
+        size = min(int(plan.batch_size), f.n_active)
+    integer("n_iter_no_change", plan.n_iter_no_change, 1)
+    begin = _auto.start(f)
+    if x0 is not None:
+        given = check_array(x0, dtype=np.float64, order="C", input_name="x0", copy=True)
+        choice("x0", given.shape, f"of shape {begin.shape}", given.shape == begin.shape)
+        begin = given
     check(f, plan)
     seed = int(check_random_state(random_state).randint(2**31 - 1))
     run = Run(begin, (np.asarray(f.rows.mean), np.asarray(f.rows.scale)), seed, size)
-    return go_on(f, run, plan, max_iter)
+    end = go_on(f, run, plan, max_iter)
+    return optimize.OptimizeResult(
+        x=end.W,
+        fun=end.objective,
+        jac=f.value_and_gradient(end.W)[1],
+        nit=end.n_iter,
+        success=end.converged,
+        status=STATUS.index(end.stop_reason),
+        stop_reason=end.stop_reason,
+        message=f"{end.stop_reason}: f - f* <= {end.gap:.3g} ({end.certificate})",
+        rates=end.history["rate"],
+        gap=end.gap,
+        certificate=end.certificate,
+        history=end.history,
+        t=end.t,
+    )

@@ -15,7 +15,7 @@ from ._certificates import Certificate
 from ._classifier import SGDLogistic
 from ._judge import Watch, floor
 from ._kernels.objective import Objective
-from ._minimize import objective
+from ._objective import objective
 from ._params import choice, integer, n_threads, real
 from ._regressors import SGDLinearRegressor, SGDRidge
 from ._solver import find

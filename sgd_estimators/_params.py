@@ -55,6 +55,17 @@ def choice(name: str, value: Any, takes: str, valid: bool) -> None:
         raise ValueError(f"{name} must be {takes}, got {value!r}")
 
 
+def check_momentum(momentum: Any) -> None:
+    """Raise unless it is None or a number in [0, 1)."""
+    if momentum is None:
+        return
+    takes = "a number in [0, 1) or None"
+    if isinstance(momentum, bool | np.bool_):
+        raise TypeError(f"momentum must be {takes}, got {momentum!r}")
+    valid = isinstance(momentum, Real) and 0 <= float(momentum) < 1
+    choice("momentum", momentum, takes, valid)
+
+
 def check_shared(model: Any) -> None:
     """Check the parameters that all estimators share."""
     batch, average = model.batch_size, model.average
@@ -64,12 +75,7 @@ def check_shared(model: Any) -> None:
         choice("batch_size", batch, takes, batch in ("auto", "full"))
     else:
         integer("batch_size", batch, 1)
-    if model.momentum is not None:
-        takes = "a number in [0, 1) or None"
-        if isinstance(model.momentum, bool | np.bool_):
-            raise TypeError(f"momentum must be {takes}, got {model.momentum!r}")
-        valid = isinstance(model.momentum, Real) and 0 <= float(model.momentum) < 1
-        choice("momentum", model.momentum, takes, valid)
+    check_momentum(model.momentum)
     choice(
         "preconditioner",
         model.preconditioner,
@@ -153,7 +159,11 @@ def resolve_optimizer(model: Any, *, streaming: bool) -> Optimizer:
         if is_default(model) and not streaming:
             return SGD(momentum=0.9, nesterov=True)
         return SGD(momentum=0.0 if momentum is None else momentum)
-    optimizer = get_optimizer(model.optimizer)
+    return with_momentum(get_optimizer(model.optimizer), momentum)
+
+
+def with_momentum(optimizer: Optimizer, momentum: float | None) -> Optimizer:
+    """Return the optimizer, or a copy of it with a momentum."""
     if momentum is None:
         return optimizer
     if "momentum" not in optimizer.get_params(deep=False):

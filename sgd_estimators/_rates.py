@@ -14,6 +14,7 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 
+from . import _line_search
 from ._kernels import rates
 from ._kernels.steps import SGDStep
 from ._optimizer import Optimizer, check_positive
@@ -42,13 +43,13 @@ class Rate(BaseEstimator):
 
 
 class PolyakStep(Rate):
-    """The step that would take a mini-batch's loss down to 0, were it linear.
+    """The step that would take a mini-batch's loss down to its lowest, were it linear.
 
     ::
 
-        alpha_t = min(f_B(x) / (c ||grad f_B(x)||^2), 2^(|B| / n) alpha_(t-1))
+        alpha_t = min((f_B(x) - lowest) / (c ||grad f_B(x)||^2), 2^(|B| / n) alpha_(t-1))
 
-    Polyak's step for one mini-batch, SPS_max, with 0 as the lower bound of f_B. The
+    Polyak's step for one mini-batch, SPS_max; a loss has 0 as its lower bound. The
     second term keeps the rate from growing more than two-fold an epoch; the first step
     has the first term only. It is for `SGD` without momentum. Where the model can fit all
     rows it converges as fast as a tuned rate. Where it cannot, a batch's lowest loss is
@@ -59,6 +60,8 @@ class PolyakStep(Rate):
     ----------
     c : float, default=0.5
         In (0, 1). The smaller, the longer the steps.
+    lowest : float, default=0.0
+        A lower bound of f_B; the minimum, where it is known, for a function.
 
     References
     ----------
@@ -76,43 +79,58 @@ class PolyakStep(Rate):
     True
     """
 
-    def __init__(self, c: float = 0.5) -> None:
+    def __init__(self, c: float = 0.5, lowest: float = 0.0) -> None:
         self.c = c
+        self.lowest = lowest
 
     def start(self) -> rates.Rate:
         """Begin a run: see `Optimizer.start`."""
         _check_share("c", self.c)
-        return rates.PolyakRate(self.c)
+        lowest: Any = self.lowest
+        if not (isinstance(lowest, Real) and math.isfinite(lowest)):
+            raise ValueError(f"lowest must be a finite number, got {lowest!r}")
+        return rates.PolyakRate(self.c, float(lowest))
 
 
 class LineSearch(Rate):
-    """Armijo's line search on each mini-batch.
+    """A search along -g, g = grad f_B(x), on each mini-batch, or on the whole of f.
 
     ::
 
-        alpha_t = the first eta of eta_0, factor eta_0, factor^2 eta_0, ... with
-                  f_B(x - eta g) <= f_B(x) - c eta ||g||^2,     g = grad f_B(x)
-        eta_0   = min(2^(|B| / n) alpha_(t-1), f_B(x) / (c ||g||^2))
+        armijo  alpha_t = the first eta of eta_0, factor eta_0, factor^2 eta_0, ... with
+                          f_B(x - eta g) <= f_B(x) - c eta ||g||^2
+                eta_0   = min(2^(|B| / n) alpha_(t-1), f_B(x) / (c ||g||^2))
+        exact   alpha_t = argmin_eta f_B(x - eta g)
+        wolfe   alpha_t = an eta with f_B(x - eta g) <= f_B(x) - c eta ||g||^2  and
+                          |g' grad f_B(x - eta g)| <= 0.9 ||g||^2
 
-    No eta above the second term of eta_0 can pass, as f_B is not negative: the first
-    search begins there. Each trial costs one pass over the batch, without its gradient.
+    No eta above the second term of eta_0 can pass, as a loss is not negative: the first
+    search begins there, and for a function, which may be, with a step as long as 1 + ||x||.
+    Each trial costs one pass over the batch, without its gradient. The exact search is
+    `scipy.optimize.minimize_scalar`, from a bracket: the first minimum that it meets.
+    Wolfe's is `scipy.optimize.line_search`; where it finds none, a step with the first
+    condition.
+
     It is for `SGD` without momentum. As with `PolyakStep`, f ends in a cloud around the
     optimum where the model cannot fit all rows: then it is a way to begin.
 
     Parameters
     ----------
-    c : float, default=0.5
-        The part of the decrease promised by the gradient that is asked for, in (0, 1). The
+    kind : {"armijo", "exact", "wolfe"}, default="armijo"
+        What is asked of a step.
+    c : float, default=None
+        The part of the decrease promised by the gradient that is asked for, in (0, 1);
+        None is 0.5 for Armijo's and 1e-4 for Wolfe's, which takes less than 0.9. The
         paper's theorem for convex losses takes 0.5, its experiments with networks 0.1,
         with which f may not fall at all where rows are noisy.
-    factor : float, default=0.9
-        From one trial to the next, in (0, 1).
+    factor : float, default=None
+        From one of Armijo's trials to the next, in (0, 1); None is 0.9.
 
     References
     ----------
     S. Vaswani, A. Mishkin, I. Laradji, M. Schmidt, G. Gidel and S. Lacoste-Julien,
     "Painless stochastic gradient: interpolation, line-search, and convergence rates",
-    NeurIPS 2019.
+    NeurIPS 2019. J. Nocedal and S. J. Wright, "Numerical optimization", 2006, chapter 3.
 
     Examples
     --------
@@ -125,15 +143,40 @@ class LineSearch(Rate):
     True
     """
 
-    def __init__(self, c: float = 0.5, factor: float = 0.9) -> None:
+    def __init__(
+        self, kind: str = "armijo", c: float | None = None, factor: float | None = None
+    ) -> None:
+        self.kind = kind
         self.c = c
         self.factor = factor
 
     def start(self) -> rates.Rate:
         """Begin a run: see `Optimizer.start`."""
-        _check_share("c", self.c)
-        _check_share("factor", self.factor)
-        return rates.LineSearchRate(self.c, self.factor)
+        if self.kind not in ("armijo", "exact", "wolfe"):
+            raise ValueError(
+                f'kind must be "armijo", "exact" or "wolfe", got {self.kind!r}'
+            )
+        for name, kinds in (("c", ("armijo", "wolfe")), ("factor", ("armijo",))):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            _check_share(name, value)
+            if self.kind not in kinds:
+                raise ValueError(
+                    f"{name}={value!r} cannot be honoured by kind={self.kind!r}, which "
+                    "has none; leave it None"
+                )
+        if self.kind == "exact":
+            return rates.PythonRate(_line_search.Exact())
+        if self.kind == "wolfe":
+            c = 1e-4 if self.c is None else self.c
+            if c >= _line_search.STEEPNESS:
+                raise ValueError(
+                    f"c must be below {_line_search.STEEPNESS} for kind='wolfe', got {c!r}"
+                )
+            return rates.PythonRate(_line_search.Wolfe(c))
+        c = 0.5 if self.c is None else self.c
+        return rates.LineSearchRate(c, 0.9 if self.factor is None else self.factor)
 
 
 class DoG(Rate):

@@ -121,18 +121,20 @@ def twin(optimizer):
     return rule(**optimizer.get_params())
 
 
-def polyakstep(c):
+def polyakstep(c, lowest):
     before = np.inf
 
     def rate(value, x, g, share):
         nonlocal before
-        before = min(value(x) / (c * g @ g), 2**share * before)
+        before = min((value(x) - lowest) / (c * g @ g), 2**share * before)
         return before
 
     return rate
 
 
-def linesearch(c, factor):
+def linesearch(kind, c, factor):
+    assert kind == "armijo"  # the others are SciPy's
+    c, factor = c or 0.5, factor or 0.9
     before = np.inf
 
     def rate(value, x, g, share):

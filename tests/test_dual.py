@@ -185,8 +185,8 @@ def test_minimize_takes_it():
     p = problem("squared")
     f = p.kernel()
     end = minimize(f, optimizer="sdca", random_state=0, max_iter=200)
-    assert end.converged
-    assert end.rate == 1
+    assert end.success
+    assert end.rates[-1] == 1
 
 
 def test_what_it_is_not_for_is_an_error_before_any_work():

@@ -193,7 +193,7 @@ def test_it_is_for_minimize_and_an_average_too():
     f = objective(X, Y, preconditioner="diagonal")
     end = minimize(f, optimizer=NormalizedAdaptive(), max_iter=100, random_state=0)
     best = least_squares(X, Y, 0.0).best
-    assert end.objective < 1.02 * best
+    assert end.fun < 1.02 * best
     model = SGDRidge(optimizer="normalizedadaptive", average="tail", random_state=0)
     model.fit(X, Y)
     value = squared_objective(X, Y, model.coef_, model.intercept_, 1 / len(Y))

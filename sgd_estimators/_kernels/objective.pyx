@@ -47,6 +47,7 @@ cdef class Objective:
     def __init__(self, Rows rows, Loss loss, y, alpha, weight=None, active=None):
         self.rows, self.loss = rows, loss
         self.n_jobs = 1
+        self.lowest = 0.0  # no loss is negative
         self.alpha = np.asarray(alpha, np.float64)
         self.n_outputs = len(self.alpha)
         self.y, self._y = y, y
@@ -166,6 +167,13 @@ cdef class Objective:
         for j in range(self.n_params):
             penalised += 0.5 * self._lambda[j] * W[j] * W[j]
         return self.n_active / (self.total_weight * size) * losses + penalised
+
+    def value_on(self, W, batch):
+        """Return f_B(W) alone, for a batch of rows."""
+        cdef const double[::1] w = np.ascontiguousarray(W, np.float64).ravel()
+        cdef Py_ssize_t n = len(batch)
+        cdef Order order = Order(n, np.ascontiguousarray(batch, np.intp))
+        return self.value(&w[0] if self.n_params > 0 else NULL, order.next(n), n)
 
     cdef void correct(self, const Py_ssize_t* batch, Py_ssize_t size,
                       double* Z) noexcept nogil:

@@ -57,15 +57,15 @@ cdef class Rate:
 
 
 cdef class PolyakRate(Rate):
-    """min(f_B / (c ||g||^2), 2^(|B| / n) times the rate before)."""
+    """min((f_B - lowest) / (c ||g||^2), 2^(|B| / n) times the rate before)."""
 
-    cdef readonly double c, before
+    cdef readonly double c, lowest, before
 
-    def __init__(self, double c, double before=INFINITY):
-        self.c, self.before = c, before
+    def __init__(self, double c, double lowest=0.0, double before=INFINITY):
+        self.c, self.lowest, self.before = c, lowest, before
 
     def __getstate__(self):
-        return self.c, self.before
+        return self.c, self.lowest, self.before
 
     cdef double rate(self, Objective f, const Py_ssize_t* batch, Py_ssize_t size,
                      const double[::1] x, const double[::1] g,
@@ -73,15 +73,21 @@ cdef class PolyakRate(Rate):
         cdef double gg = square(g), growth = exp2(<double>size / f.n_active)
         if gg == 0:  # the optimum of this batch, which says nothing about a rate
             return 0.0
-        self.before = max(SMALLEST, min(loss / (self.c * gg), growth * self.before))
+        if loss < self.lowest - ROUNDING * fabs(self.lowest):
+            with gil:
+                raise ValueError(
+                    f"PolyakStep's lowest={self.lowest:g} is no lower bound: f is {loss:g}"
+                )
+        loss = (loss - self.lowest) / (self.c * gg)
+        self.before = max(SMALLEST, min(loss, growth * self.before))
         return self.before
 
 
 cdef class LineSearchRate(Rate):
     """The first of eta, factor eta, ... with f_B(x - eta g) <= f_B(x) - c eta ||g||^2.
 
-    eta is 2^(|B| / n) times the rate before, and no more than f_B / (c ||g||^2): f_B is
-    not negative, so that larger ones cannot pass.
+    eta is 2^(|B| / n) times the rate before, and no more than (f_B - lowest) / (c ||g||^2):
+    larger ones cannot pass. Without a lowest value of f, the first step is as long as x.
     """
 
     cdef readonly double c, factor, before
@@ -104,7 +110,9 @@ cdef class LineSearchRate(Rate):
         if self.trial.shape[0] != x.shape[0]:
             with gil:
                 self.trial = np.empty(x.shape[0])
-        eta = min(eta, loss / (self.c * gg))
+        eta = min(eta, (loss - f.lowest) / (self.c * gg))
+        if not isfinite(eta):
+            eta = (1 + sqrt(square(x))) / sqrt(gg)
         while eta > SMALLEST:
             move_to(&self.trial[0], &x[0], &g[0], x.shape[0], eta)
             if f.value(&self.trial[0], batch, size) <= allowed - self.c * eta * gg:
