@@ -7,7 +7,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 DASHES = ("-", "--", "-.", ":")
 
 
-def axes(ax: Any) -> Any:
+def axes(ax: Any, projection: str | None = None) -> Any:
     """Return the axes, or those of a new figure."""
     if ax is not None:
         return ax
@@ -15,7 +15,8 @@ def axes(ax: Any) -> Any:
         from matplotlib import pyplot
     except ImportError as error:
         raise ImportError("a display needs matplotlib: pip install matplotlib") from error
-    return pyplot.subplots(layout="constrained")[1]
+    kind = {"projection": projection}
+    return pyplot.subplots(layout="constrained", subplot_kw=kind)[1]
 
 
 def style(ax: Any) -> dict[str, Any]:
