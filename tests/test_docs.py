@@ -12,7 +12,8 @@ import sgd_estimators
 from sgd_estimators import display, optimizers, penalties, schedules
 
 ROOT = Path(__file__).parents[1]
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+GALLERY = sorted((ROOT / "examples").glob("plot_[0-9]*.py"))
+EXAMPLES = sorted(set((ROOT / "examples").glob("*.py")) - set(GALLERY))
 PUBLIC = {
     f"{module.__name__}.{name}"
     for module in (sgd_estimators, display, optimizers, penalties, schedules)
@@ -55,6 +56,18 @@ def test_example_runs(script, tmp_path, capsys):
     runpy.run_path(shutil.copy(script, tmp_path), run_name="__main__")
     assert capsys.readouterr().out
     assert (tmp_path / f"{script.stem}.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("script", GALLERY, ids=lambda path: path.stem)
+def test_gallery_example_runs(script, capsys):
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    runpy.run_path(str(script), run_name="__main__")  # it asserts what it claims
+    assert capsys.readouterr().out
+    drawn = [pyplot.figure(number).axes for number in pyplot.get_fignums()]
+    pyplot.close("all")
+    assert drawn
+    for axes in (ax for figure in drawn for ax in figure):
+        assert axes.get_xlabel() or axes.get_ylabel()
 
 
 def public_members(name):

@@ -111,6 +111,7 @@ class BoundsDisplay:
             own["marker"] = "." if dashes == "-" else ""
             (self.lines_[name],) = ax.plot(self.accuracies, y, **own | line_kw)
         ax.set(xscale="log", yscale="log", xlabel="accuracy ρ of f", ylabel=unit)
+        ax.xaxis.set_minor_formatter("")  # decades are enough
         if not ax.xaxis_inverted():
             ax.invert_xaxis()
         ax.legend()
