@@ -106,7 +106,7 @@ class Calls:
     @staticmethod
     def _vector(name: str, found: Any, x: Array) -> Array:
         try:
-            g = np.asarray(found, np.float64).reshape(-1)
+            g = np.array(found, np.float64).reshape(-1)  # a copy: theirs may be reused
         except (TypeError, ValueError) as error:
             raise TypeError(
                 f"{name} must be an array of {x.size} numbers, got {found!r}"
@@ -168,29 +168,25 @@ class Descent(Loop):
         """Look at the new point, and keep it."""
         run, plan, before = self.run, self.plan, self.trajectory[-1]
         iterate, point = run.W.ravel().copy(), self.solution.ravel().copy()
-        seen = (
-            [at(self.f.value_and_gradient, iterate)] if np.isfinite(iterate).all() else []
-        )
-        if seen and not np.array_equal(point, iterate):  # the step reports another one
-            seen.append(at(self.f.value_and_gradient, point))
-            self.calls.both(iterate)  # again, where the next step begins
-        if not seen or not all(
-            np.isfinite(p.value) and np.isfinite(p.G).all() for p in seen
-        ):
+        # The iterate is the last one: the next step asks for its gradient again.
+        places = [iterate] if np.array_equal(point, iterate) else [point, iterate]
+        if not np.isfinite(places).all():
+            return "not_finite"
+        seen = [at(self.f.value_and_gradient, x) for x in places]
+        if not all(np.isfinite(p.value) and np.isfinite(p.G).all() for p in seen):
             return "not_finite"
         self.trajectory.append(iterate)
-        self.point = seen[-1]
+        self.point = seen[0]
         run.history["objective"][-1] = self.point.value
         if self.point.value <= self.best.value:
             self.best = self.point
+        record = {name: values[-1] for name, values in run.history.items()}
+        stop = plan.callback and plan.callback(point.copy(), run.epoch, record)
         if self.stationary:
             return "stationary"
         if np.array_equal(iterate, before) and (run.rule is not None or run.rate > 0):
             return "stuck"
-        record = {name: values[-1] for name, values in run.history.items()}
-        if plan.callback and plan.callback(point, run.epoch, record):
-            return "callback"
-        return None
+        return "callback" if stop else None
 
     @property
     def stationary(self) -> bool:
@@ -208,7 +204,7 @@ class Descent(Loop):
                 H, zero = hessian(self.calls, end.W, hess)
                 kind, eigenvalues = kind_of(H, zero)
             message = KINDS[kind]
-        elif self.point.value > self.begun:
+        elif reason in ("max_iter", "not_finite") and self.point.value > self.begun:
             message += " f has risen: take a smaller learning_rate."
         return optimize.OptimizeResult(
             x=end.W,

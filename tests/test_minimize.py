@@ -293,13 +293,24 @@ def test_differences_are_nearly_the_gradient():
     assert (pair.nfev, pair.njev) == (101, 101)
 
 
-def test_f_may_spoil_its_argument():
-    def f(x):
-        value = x @ x
-        x[:] = np.nan
-        return value
+def test_f_may_spoil_its_argument_and_reuse_its_gradient():
+    g = np.empty(2)
 
-    assert minimize(f, [1.0, 2.0]).success
+    def f(x):
+        value, g[:] = x @ x, 2 * x
+        x[:] = np.nan
+        return value, g
+
+    end = minimize(f, [1.0, 2.0], learning_rate=0.9, max_iter=20)
+    assert_allclose(end.jac, 2 * end.x)
+    assert_allclose(end.trajectory[1], [-0.8, -1.6])
+
+
+def test_the_last_step_is_called_back_too():
+    seen = []
+    end = minimize(F, [1.0, 2.0], callback=lambda x, t, record: seen.append(x.copy()))
+    assert end.stop_reason == "stationary"
+    assert_array_equal(seen, end.trajectory[1:])
 
 
 def test_the_callback_sees_every_step_and_stops():
