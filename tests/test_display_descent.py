@@ -55,9 +55,9 @@ def test_paths_over_level_curves(function):
     assert legend == list(RUNS)
     assert len({line.get_color() for line in display.lines_}) == 2
     assert_array_equal(display.contour_.levels, [1, 5, 9])
-    for level, curves in zip([1, 5, 9], display.contour_.allsegs, strict=True):
-        for curve in curves:  # on a grid of 120: f is right to its spacing
-            assert_allclose([f(x) for x in curve], level, rtol=0.02)
+    for level, curve in zip([1, 5, 9], display.contour_.get_paths(), strict=True):
+        # on a grid of 120: f is right to its spacing
+        assert_allclose([f(x) for x in curve.vertices], level, rtol=0.02)
     assert display.ax_.get_aspect() == 1.0  # right angles are right
     arrows = display.field_
     at = np.c_[arrows.X, arrows.Y]
