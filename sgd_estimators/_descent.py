@@ -118,9 +118,11 @@ class Calls:
 
 def beginning(calls: Calls, x0: Any) -> Array:
     """Return x0 as an array, after the first call of f, grad there."""
-    x: Array = check_array(
-        np.atleast_1d(np.asarray(x0)), ensure_2d=False, dtype=np.float64, input_name="x0"
-    )
+    try:
+        given = np.atleast_1d(np.asarray(x0, np.float64))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"x0 must be an array of numbers, got {x0!r}") from error
+    x: Array = check_array(given, ensure_2d=False, dtype=np.float64, input_name="x0")
     if x.ndim != 1:
         raise ValueError(f"x0 must have one dimension, got the shape {x.shape}")
     value = calls.value(x)

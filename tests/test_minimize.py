@@ -405,6 +405,8 @@ F = quadratic(1, 1)
         ({"f": 3}, TypeError, "f must be a function"),
         ({"x0": None}, ValueError, "x0 must be an array"),
         ({"x0": [[1.0]]}, ValueError, "x0 must have one dimension"),
+        ({"x0": "one"}, ValueError, "x0 must be an array of numbers"),
+        ({"x0": [1j, 0]}, ValueError, "x0 must be an array of numbers"),
         ({"x0": []}, ValueError, "x0|sample"),
         ({"x0": [1.0, np.nan]}, ValueError, "x0 contains NaN"),
         ({"f": lambda x: np.inf}, ValueError, "f must be finite at x0"),
