@@ -19,7 +19,7 @@ from sgd_estimators._kernels.dual import Dual
 from sgd_estimators._kernels.losses import Logistic, Softmax, Squared
 from sgd_estimators._kernels.objective import Objective
 from sgd_estimators._kernels.order import Order
-from sgd_estimators._kernels.rows import as_rows
+from sgd_estimators._rows import as_rows
 from sgd_estimators.optimizers import OPTIMIZERS
 from sgd_estimators.schedules import SCHEDULES
 
