@@ -107,7 +107,20 @@ def solve(f: Objective) -> Solved:
         null = _null(seen, T, unit)
         # A column that is short now holds rounding, which its own scale would enlarge.
         scale = np.ones(d - np.count_nonzero(null))
-    return _optimum(f, seen, T, null, unit, pilot, origin, passes)
+    solved = _optimum(f, seen, T, null, null, unit, pilot, origin, passes)
+    if passes == 1 or not (null.any() and f.alpha.any()):
+        return solved
+    # Under a penalty, null columns have coefficients: of which few digits may be left.
+    other = _optimum(f, seen, T, null, np.zeros_like(null), unit, pilot, origin, passes)
+    lower = other.value < solved.value
+    return Solved(
+        np.where(lower[:, None], other.coef, solved.coef),
+        np.where(lower, other.intercept, solved.intercept),
+        np.where(lower, other.value, solved.value),
+        solved.start,
+        np.where(lower, other.gap, solved.gap),
+        solved.passes + other.passes - passes,
+    )
 
 
 def _null(seen: Moments, T: Array, unit: Array) -> NDArray[np.bool_]:
@@ -121,18 +134,22 @@ def _optimum(
     seen: Moments,
     T: Array,
     null: NDArray[np.bool_],
+    dropped: NDArray[np.bool_],
     unit: Array,
     pilot: Array,
     origin: Array,
     passes: int,
 ) -> Solved:
-    """Return the optimum, of least norm over the columns (x - pilot) T that are null."""
+    """Return the optimum, of least norm over the columns (x - pilot) T that are null.
+
+    Where there is a penalty, it is that over the columns that are not `dropped`.
+    """
     coef = np.zeros((f.n_outputs, f.rows.n_features))
     value, gap, lift = np.zeros((3, f.n_outputs))
     groups = []
     for alpha in np.unique(f.alpha):
         of = np.flatnonzero(f.alpha == alpha)
-        kept = np.flatnonzero(~null if alpha == 0 else np.ones_like(null))
+        kept = np.flatnonzero(~(null if alpha == 0 else dropped))
         B, cross = T[:, kept], seen.cross[np.ix_(kept, of)]
         H = seen.gram[np.ix_(kept, kept)]
         if alpha > 0:
@@ -146,7 +163,7 @@ def _optimum(
         gap[of] = 0.5 * np.sum(g * solve(g), axis=0)
         value[of] = 0.5 * (seen.square[of] - np.sum(w * (cross - g), axis=0))
         coef[of], lift[of] = (B @ w).T, seen.mean[kept] @ w
-        if len(kept) < len(T) and passes > 1:
+        if alpha == 0 and null.any() and passes > 1:
             # Rotated, the columns of N would lose their digits in the large columns of X.
             N = T[:, null] / np.linalg.norm(T[:, null], axis=0)
             least = coef[of] - (N @ lstsq(N, coef[of].T)[0]).T
