@@ -8,11 +8,13 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
+from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _least_squares
 from ._estimate import check
 from ._exceptions import warn
+from ._fitted import Fitted
 from ._judge import Watch
 from ._kernels.losses import Loss, Softmax
 from ._kernels.objective import Objective
@@ -33,19 +35,16 @@ from ._run import go_on
 from ._solver import solve
 from ._state import Outcome, Plan, Record
 from ._stream import Seen, digest, seen
-from ._twin import Twin
 from ._validation import Validation, given, hold_out
 from .schedules import get_rate
 
 Array = NDArray[np.float64]
 
 
-class LinearSGD(Twin):
+class LinearSGD(Fitted):
     """Base of the estimators; see `SGDLinearRegressor` for the parameters."""
 
     _squared = False  # the loss
-    coef_: Array
-    intercept_: Any
 
     def __init__(
         self,
@@ -397,6 +396,9 @@ class LinearSGD(Twin):
         X = validate_data(
             self, X, reset=False, accept_sparse="csr", dtype=[np.float64, np.float32]
         )
+        if sp.issparse(self.coef_):
+            scores = safe_sparse_dot(X, self.coef_.T, dense_output=True)
+            return np.asarray(scores + self.intercept_)
         coef = np.atleast_2d(self.coef_)
         return Rows(X, False).scores(coef, self.intercept_, range(X.shape[0]))
 

@@ -173,7 +173,7 @@ def _fitted(
     model._check(validated=True)
     X, y, weight, active = model._validate(X, y, sample_weight, reset=False)
     f = model._objective(X, y, weight, active)
-    coef = np.atleast_2d(model.coef_)
+    coef = np.atleast_2d(model._dense())
     return f, coef, np.broadcast_to(model.intercept_, len(coef))
 
 

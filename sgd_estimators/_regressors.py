@@ -28,7 +28,7 @@ class Regressor(MultiOutputMixin, RegressorMixin, LinearSGD):
         if reset:
             self._one_target = y.ndim == 1
         y = y.reshape(len(y), -1)
-        if not reset and y.shape[1] != (known := len(np.atleast_2d(self.coef_))):
+        if not reset and y.shape[1] != (known := len(np.atleast_2d(self._dense()))):
             raise ValueError(f"y must have {known} targets, as at first, got {y.shape[1]}")
         return np.ascontiguousarray(y, np.float64)
 

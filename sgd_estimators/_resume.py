@@ -27,7 +27,7 @@ def present(model: Any, f: Objective) -> tuple[Array, Array] | None:
     """Return the present coefficients and intercepts, if any."""
     if not hasattr(model, "coef_"):
         return None
-    coef = np.atleast_2d(model.coef_)
+    coef = np.atleast_2d(model._dense())
     if coef.shape[1] != f.rows.n_features or len(coef) != f.n_outputs:
         raise ValueError(
             f"warm_start goes on from coef_ of shape {coef.shape}, but the data asks "

@@ -182,7 +182,8 @@ class TrainingCurveDisplay:
 
 
 def _curve(estimator: Any, x: str, y: str) -> tuple[Array, Array]:
-    check_is_fitted(estimator)
+    gone = "%(name)s has no history_: it is not fitted, or compact() has dropped it"
+    check_is_fitted(estimator, "history_", msg=gone)
     values = estimator.history_[y]
     kept = np.isfinite(values)
     if y == "gap":
