@@ -3,8 +3,8 @@ A regularisation path by warm starts
 ====================================
 
 The optimum of each C is the start of the next: ``warm_start=True`` goes on from ``coef_``.
-Every point of the path is certified, :math:`f - f^* \le \text{gap}`, so that none has stopped
-on the way from its neighbour's optimum to its own.
+Every point of the path is certified, :math:`f - f^* \le \text{gap}`, so that none has
+stopped on the way from its neighbour's optimum to its own.
 """
 
 import matplotlib.pyplot as plt
@@ -14,8 +14,8 @@ from sklearn.datasets import load_breast_cancer
 from sgd_estimators import SGDLogistic
 
 # %%
-# Coefficients are in the units of the raw columns; times the columns' deviations they can be
-# compared.
+# Coefficients are in the units of the raw columns; times the columns' deviations they can
+# be compared.
 
 X, y = load_breast_cancer(return_X_y=True)
 model = SGDLogistic(warm_start=True, random_state=0)
@@ -29,8 +29,8 @@ for model.C in C:
 print(f"{len(C)} optima, none further from its own than {max(gaps):.0e} of f")
 
 # %%
-# The length of w grows with C. It has to: of two optima, the one that is penalised less cannot
-# be the shorter in the penalty's own norm.
+# The length of w grows with C. It has to: of two optima, the one that is penalised less
+# cannot be the shorter in the penalty's own norm.
 
 lengths = [np.linalg.norm(w / X.std(axis=0)) for w in path]
 assert np.all(np.diff(lengths) > 0)
