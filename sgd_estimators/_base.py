@@ -103,9 +103,15 @@ class LinearSGD(Fitted):
         """Return lambda of each output."""
         raise NotImplementedError
 
-    def _class_weight(self, y: Array, weight: Array | None) -> Array | None:
+    def _class_weight(
+        self, y: Array, weight: Array | None, counts: Array | None = None
+    ) -> Array | None:
         """Return the weights with those of the classes in them."""
         return weight
+
+    def _counts(self, y: Array, weight: Array | None) -> Array | None:
+        """Return the weight of each class, where those of the classes depend on it."""
+        return None
 
     def _check(self, *, validated: bool = False) -> None:
         """Check the parameters before any work."""
@@ -187,9 +193,10 @@ class LinearSGD(Fitted):
             again = self.warm_start and hasattr(self, "n_iter_")
             resume = again and hasattr(self, "_run")
             seed = self._run.seed if resume else self._seed()
-            X, y, weight, active = self._validate(
+            X, y, weight = self._validate(
                 X, y, sample_weight, reset=not again, seen=is_default(self)
             )
+            weight, active = self._weighted(y, weight)
             validation = given(self, X_val, y_val, sample_weight_val)
             if validation is None and self.early_stopping:
                 active, validation = self._split_off(X, y, weight, active, seed)
@@ -239,18 +246,22 @@ class LinearSGD(Fitted):
         with self._or_as_before():
             first = not hasattr(self, "_run")
             fitted = hasattr(self, "n_iter_")
-            X, y, weight, active = self._validate(X, y, sample_weight, reset=not fitted)
+            X, y, weight = self._validate(X, y, sample_weight, reset=not fitted)
             mark = digest(X, y, weight)
+            fresh = first or mark != self._run.digest
+            counts = self._counts(y, weight)
+            if counts is not None and not first and self._run.seen.classes is not None:
+                counts = self._run.seen.classes + (counts if fresh else 0)
+            weight, active = self._weighted(y, weight, counts)
             if first:
                 f = self._objective(X, y, weight, active)
                 known = seen(f, self.preconditioner)
                 run = begun(self, f, known, self._seed(), warm=True)
                 run.seen = known
             else:
-                fresh = mark != self._run.digest
                 f = self._objective(X, y, weight, active, self._run.seen, fresh)
                 run = continued(self, f, fresh)
-            run.digest = mark
+            run.digest, run.seen.classes = mark, counts
             plan = self._plan(f, streaming=True, fresh=not first and fresh)
             return self._finish(f, go_on(f, run, plan, 1))
 
@@ -266,8 +277,8 @@ class LinearSGD(Fitted):
 
     def _validate(
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool, seen: bool = False
-    ) -> tuple[Any, Array, Array | None, Any]:
-        """Return X, the encoded y, the weights and the rows that count (None: all).
+    ) -> tuple[Any, Array, Array | None]:
+        """Return X, the encoded y and the user's weights.
 
         Where least squares take a single look at X, it is to be `seen` as it is.
         """
@@ -287,9 +298,15 @@ class LinearSGD(Fitted):
         one_look = seen and weight is None and self._squared and _least_squares.sees(X)
         X = X if one_look else canonical(X, n_threads(self.n_jobs))
         y = self._encode(y, weight, reset=reset)
-        weight = self._class_weight(y, weight)
-        kept = None if weight is None or weight.all() else np.flatnonzero(weight)
-        return X, y, weight, kept
+        return X, y, weight
+
+    def _weighted(
+        self, y: Array, weight: Array | None, counts: Array | None = None
+    ) -> tuple[Array | None, Any]:
+        """Return the weights, those of the classes in them, and the rows that count."""
+        weight = self._class_weight(y, weight, counts)
+        every = weight is None or weight.all()
+        return weight, None if every else np.flatnonzero(weight)
 
     def _objective(
         self,

@@ -141,12 +141,21 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
     def _decode(self, y: Array) -> Any:
         return self.classes_[y[:, 0].astype(np.intp)]
 
-    def _class_weight(self, y: Array, weight: Array | None) -> Array | None:
+    def _counts(self, y: Array, weight: Array | None) -> Array | None:
+        if not self._balanced:
+            return None
+        counts: Array = np.bincount(y[:, 0].astype(np.intp), weight, len(self.classes_))
+        return counts
+
+    def _class_weight(
+        self, y: Array, weight: Array | None, counts: Array | None = None
+    ) -> Array | None:
         if self.class_weight is None:
             return weight
         label = y[:, 0].astype(np.intp)
         if self._balanced:
-            count = np.bincount(label, weight, len(self.classes_))
+            count = self._counts(y, weight) if counts is None else counts
+            assert count is not None
             factor = count.sum() / (len(count) * np.maximum(count, 1e-300))
         else:
             unknown = set(self.class_weight) - set(self.classes_.tolist())
@@ -195,7 +204,9 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
         penalty is divided by. A call with the very rows of the call before counts them
         once, so that k such calls are ``fit(max_iter=k)``. On new rows the automatic
         schedule is 1 / sqrt(1 + t / 10), t updates of the stream, and there is no bound:
-        ``gap_`` is infinite, and ``objective_`` is f on these rows.
+        ``gap_`` is infinite, and ``objective_`` is f on these rows, their weights relative
+        to the mean one so far. ``class_weight="balanced"`` is that of the classes counted
+        so far.
 
         Parameters
         ----------
@@ -210,10 +221,6 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
         -------
         self
         """
-        if self._balanced:
-            raise ValueError(
-                'class_weight="balanced" needs all rows at once; give partial_fit a dict'
-            )
         if not hasattr(self, "classes_") and classes is None:
             raise ValueError("classes must be given in the first call of partial_fit")
         if hasattr(self, "classes_") and classes is not None:

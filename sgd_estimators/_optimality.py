@@ -171,7 +171,8 @@ def _fitted(
 ) -> tuple[Objective, Array, Array]:
     """Return f, coefficients and intercepts of an estimator of ours."""
     model._check(validated=True)
-    X, y, weight, active = model._validate(X, y, sample_weight, reset=False)
+    X, y, weight = model._validate(X, y, sample_weight, reset=False)
+    weight, active = model._weighted(y, weight)
     f = model._objective(X, y, weight, active)
     coef = np.atleast_2d(model._dense())
     return f, coef, np.broadcast_to(model.intercept_, len(coef))

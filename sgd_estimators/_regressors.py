@@ -66,7 +66,8 @@ class Regressor(MultiOutputMixin, RegressorMixin, LinearSGD):
         penalty is divided by. A call with the very rows of the call before counts them
         once, so that k such calls are ``fit(max_iter=k)``. On new rows the automatic
         schedule is 1 / sqrt(1 + t / 10), t updates of the stream, and there is no bound:
-        ``gap_`` is infinite, and ``objective_`` is f on these rows.
+        ``gap_`` is infinite, and ``objective_`` is f on these rows, their weights relative
+        to the mean one so far.
 
         Parameters
         ----------

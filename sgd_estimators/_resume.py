@@ -1,5 +1,6 @@
 """Where a run begins: at the best constant, at present coefficients, where one ended."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -58,9 +59,12 @@ def continued(model: Any, f: Objective, fresh: bool) -> Run:
     run.batch_size = size
     assert run.seen is not None
     if fresh:
-        run.seen = run.seen.merged(seen(f, model.preconditioner))
+        part = seen(f, model.preconditioner)
+        run.seen = run.seen.merged(part)
+        # S is what as many rows of the stream weigh: the weights are relative to it.
+        f.total_weight *= (run.seen.total / run.seen.n_rows) / (part.total / part.n_rows)
     elif changed:
-        run.seen = Seen(run.seen.total, seen(f, model.preconditioner).moments)
+        run.seen = replace(run.seen, moments=seen(f, model.preconditioner).moments)
     if changed:
         _set_metric(f, run.seen)
         run.move(f)

@@ -256,7 +256,7 @@ class Epochs(Loop):
         if self.exact:  # f may rise while its dual does, too
             return math.inf
         if self.plan.fresh:
-            return max(4 * run.highest, run.begun)
+            return max(4 * run.highest, 2 * run.begun)  # a rare row may begin high
         return 4 * max(run.floor, run.begun)
 
     def _recover(self) -> str | None:

@@ -18,26 +18,28 @@ Metric = tuple[Array, Array]
 class Seen:
     """The rows of a run: their weight, and the means and variances of their columns."""
 
+    n_rows: int
     total: float
     moments: tuple[Array, Array] | None  # None in the plain metric
+    classes: Array | None = None  # the weight of each, where it must be known
 
     def merged(self, new: "Seen") -> "Seen":
         """Return the moments of these rows and new ones (Chan et al. 1983)."""
-        total = self.total + new.total
+        n_rows, total = self.n_rows + new.n_rows, self.total + new.total
         if self.moments is None or new.moments is None:
-            return Seen(total, new.moments)
+            return Seen(n_rows, total, new.moments)
         (mean, square), (new_mean, new_square) = self.moments, new.moments
         share, shift = new.total / total, new_mean - mean
         between = share * (1 - share) * shift**2
         inside = (1 - share) * square + share * new_square
-        return Seen(total, (mean + share * shift, inside + between))
+        return Seen(n_rows, total, (mean + share * shift, inside + between))
 
 
 def seen(f: Objective, preconditioner: str | None) -> Seen:
     """Return what f's rows add to a stream."""
     if preconditioner is None:
-        return Seen(f.total_weight, None)
-    return Seen(f.total_weight, f.rows.moments(f.indices, f.weight))
+        return Seen(f.n_active, f.total_weight, None)
+    return Seen(f.n_active, f.total_weight, f.rows.moments(f.indices, f.weight))
 
 
 def digest(X: Any, y: Array, weight: Array | None) -> bytes:

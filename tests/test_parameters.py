@@ -182,8 +182,6 @@ def test_partial_fit_refuses_what_it_cannot_honour():
         SGDRidge(early_stopping=True).partial_fit(X, Y)
     with pytest.raises(ValueError, match="classes"):
         SGDLogistic().partial_fit(X, LABEL)
-    with pytest.raises(ValueError, match="balanced"):
-        SGDLogistic(class_weight="balanced").partial_fit(X, LABEL, classes=[0, 1])
     with pytest.raises(ValueError, match="class"):
         SGDLogistic().partial_fit(X, LABEL, classes=[0, 2])
 

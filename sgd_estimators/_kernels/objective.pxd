@@ -10,7 +10,8 @@ cdef class Objective:
     cdef object _blocks
     cdef readonly Py_ssize_t n_active, n_outputs, n_params
     cdef Py_ssize_t _chunk
-    cdef readonly double total_weight, lowest
+    cdef public double total_weight
+    cdef readonly double lowest
     cdef const double[:, ::1] _y
     cdef const double[::1] _weight
     cdef const double* _s

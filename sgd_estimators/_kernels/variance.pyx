@@ -28,6 +28,7 @@ cdef class Corrected(Objective):
 
     def __init__(self, Objective f, bint renews, Py_ssize_t period):
         super().__init__(f.rows, f.loss, f.y, f.alpha, f.weight, f.active)
+        self.total_weight = f.total_weight
         self.renews, self.filling, self.period = renews, False, period
         self._slopes = np.zeros((f.rows.n_rows, f.n_outputs))
         self._mean = np.zeros(f.n_params)
