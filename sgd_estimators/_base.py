@@ -249,9 +249,10 @@ class LinearSGD(Fitted):
             X, y, weight = self._validate(X, y, sample_weight, reset=not fitted)
             mark = digest(X, y, weight)
             fresh = first or mark != self._run.digest
+            before = None if first else self._run.seen
             counts = self._counts(y, weight)
-            if counts is not None and not first and self._run.seen.classes is not None:
-                counts = self._run.seen.classes + (counts if fresh else 0)
+            if not (counts is None or before is None or before.classes is None):
+                counts = before.classes + (counts if fresh else 0)
             weight, active = self._weighted(y, weight, counts)
             if first:
                 f = self._objective(X, y, weight, active)
@@ -259,8 +260,9 @@ class LinearSGD(Fitted):
                 run = begun(self, f, known, self._seed(), warm=True)
                 run.seen = known
             else:
-                f = self._objective(X, y, weight, active, self._run.seen, fresh)
+                f = self._objective(X, y, weight, active, before, fresh)
                 run = continued(self, f, fresh)
+            assert run.seen is not None
             run.digest, run.seen.classes = mark, counts
             plan = self._plan(f, streaming=True, fresh=not first and fresh)
             return self._finish(f, go_on(f, run, plan, 1))
@@ -305,8 +307,9 @@ class LinearSGD(Fitted):
     ) -> tuple[Array | None, Any]:
         """Return the weights, those of the classes in them, and the rows that count."""
         weight = self._class_weight(y, weight, counts)
-        every = weight is None or weight.all()
-        return weight, None if every else np.flatnonzero(weight)
+        if weight is None or weight.all():
+            return weight, None
+        return weight, np.flatnonzero(weight)
 
     def _objective(
         self,

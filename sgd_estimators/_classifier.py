@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from ._base import LinearSGD
 from ._docs import shared
 from ._kernels.losses import Logistic, Loss, Softmax
+from ._kernels.objective import Objective
 from ._labels import distinct, numbers
 from ._params import choice, real
 
@@ -144,8 +145,8 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
     def _counts(self, y: Array, weight: Array | None) -> Array | None:
         if not self._balanced:
             return None
-        counts: Array = np.bincount(y[:, 0].astype(np.intp), weight, len(self.classes_))
-        return counts
+        counts = np.bincount(y[:, 0].astype(np.intp), weight, len(self.classes_))
+        return counts.astype(np.float64)
 
     def _class_weight(
         self, y: Array, weight: Array | None, counts: Array | None = None
@@ -175,6 +176,11 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
             )
         own: Array = factor[label]
         return own if weight is None else weight * own
+
+    def _split(self, f: Objective, W: Array) -> None:
+        super()._split(f, W)
+        if f.n_outputs > 1:  # what all classes share, softmax does not see
+            self.intercept_ = self.intercept_ - self.intercept_.mean()
 
     def _loss(self) -> Loss:
         n = len(self.classes_)

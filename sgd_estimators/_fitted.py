@@ -1,5 +1,7 @@
 """What can be made of a fitted model: a smaller one, and the one of scikit-learn."""
 
+from functools import cache
+from importlib.metadata import metadata
 from typing import Any, Self
 
 import numpy as np
@@ -12,8 +14,20 @@ COPIED = ("intercept_", "classes_", "feature_names_in_")
 RUN = ("_run", "_run_setup", "history_")
 
 
+@cache
+def documentation() -> str:
+    """Return the address of the manual, as the package's metadata has it, or ""."""
+    for entry in metadata("sgd_estimators").get_all("Project-URL", []):
+        name, _, address = entry.partition(", ")
+        if name == "Documentation":
+            return str(address).rstrip("/")
+    return ""
+
+
 class Fitted(BaseEstimator):
     """What converts an estimator: `_twin` names the model of the same objective."""
+
+    _doc_link_module = "sgd_estimators"  # whose pages the HTML of a model links to
 
     coef_: Any
     intercept_: Any
@@ -23,6 +37,11 @@ class Fitted(BaseEstimator):
     def _twin(self) -> Any:
         """Return the unfitted model."""
         raise NotImplementedError
+
+    @property
+    def _doc_link_template(self) -> str:
+        page = "/generated/{estimator_module}.{estimator_name}.html"
+        return documentation() and documentation() + page
 
     def _dense(self) -> NDArray[np.float64]:
         """Return coef_ as `fit` left it, an array, where it is sparse now."""

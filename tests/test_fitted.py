@@ -1,6 +1,7 @@
 """A fitted model made smaller: without its run, with sparse coefficients."""
 
 import pickle
+from email.message import Message
 
 import numpy as np
 import pytest
@@ -9,7 +10,14 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 
-from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge, optimality_gap
+from rules import RATED
+from sgd_estimators import (
+    SGDLinearRegressor,
+    SGDLogistic,
+    SGDRidge,
+    _fitted,
+    optimality_gap,
+)
 from sgd_estimators.display import TrainingCurveDisplay
 
 pytestmark = pytest.mark.filterwarnings(
@@ -125,6 +133,37 @@ def test_sparse_coefficients_are_gone_on_from(kind):
         model.fit(X, target)
     assert type(other.coef_) is np.ndarray
     np.testing.assert_array_equal(one.coef_, other.coef_)
+
+
+@pytest.mark.parametrize("optimizer", RATED)
+def test_the_intercepts_of_softmax_sum_to_0(optimizer):
+    model, target = fitted("softmax", "auto", optimizer=optimizer, warm_start=True)
+    for _ in range(2):
+        assert abs(model.intercept_.sum()) < 1e-12 * np.abs(model.intercept_).max()
+        f = np.mean(-model.predict_log_proba(X)[np.arange(1797), DIGIT])
+        f += 0.5 / (0.01 * 1797) * np.sum(model.coef_**2)
+        assert model.objective_ == pytest.approx(f, rel=1e-10)
+        model.fit(X, target)
+
+
+@pytest.mark.parametrize("model", [SGDLinearRegressor(), SGDRidge(), SGDLogistic()])
+def test_the_html_of_a_model_links_to_its_page(model, monkeypatch):
+    monkeypatch.setattr(_fitted, "documentation", lambda: "https://manual.example")
+    page = f"https://manual.example/generated/sgd_estimators.{type(model).__name__}.html"
+    assert page in model._repr_html_()
+    monkeypatch.setattr(_fitted, "documentation", lambda: "")
+    assert "href=" not in model._repr_html_()
+
+
+@pytest.mark.parametrize("entries", [None, ["Source, https://a.example"]])
+def test_the_address_of_the_manual_is_that_of_the_metadata(entries, monkeypatch):
+    told = Message()
+    for entry in entries or []:
+        told["Project-URL"] = entry
+    monkeypatch.setattr(_fitted, "metadata", lambda name: told)
+    assert _fitted.documentation.__wrapped__() == ""
+    told["Project-URL"] = "Documentation, https://manual.example/"
+    assert _fitted.documentation.__wrapped__() == "https://manual.example"
 
 
 @pytest.mark.parametrize("name", ["compact", "sparsify", "densify"])

@@ -1,5 +1,6 @@
 """Stop, pickle, load, go on: the same bits as a run that never stopped."""
 
+import itertools
 import pickle
 import warnings
 
@@ -14,6 +15,7 @@ from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge
 from sgd_estimators.optimizers import SGD, SVRG, Adam, Optimizer, RMSProp
 from sgd_estimators.schedules import (
     RATES,
+    SCHEDULES,
     Constant,
     Cosine,
     Exponential,
@@ -152,6 +154,19 @@ def test_going_on_gives_the_bits_of_one_run(kind, setting):
     part = through_a_pickle(part).set_params(max_iter=K).fit(data, target)
     same_bits(whole, part)
     assert (whole.n_iter_, part.n_iter_) == (J + K, K)  # epochs of this call
+
+
+@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("optimizer", RATED)
+def test_so_it_does_with_every_schedule_and_average(kind, optimizer):
+    Model, data, target = MODELS[kind]
+    averages = (False,) if optimizer == "schedulefree" else (False, True, 2, "tail")
+    for schedule, average in itertools.product(SCHEDULES, averages):
+        given = {"optimizer": optimizer, "schedule": schedule, "average": average, **BASE}
+        model = Model(warm_start=True, batch_size=50, **given)
+        whole = clone(model).set_params(max_iter=3).fit(data, target)
+        part = clone(model).set_params(max_iter=1).fit(data, target)
+        same_bits(whole, through_a_pickle(part).set_params(max_iter=2).fit(data, target))
 
 
 @pytest.mark.parametrize("kind", MODELS)
