@@ -178,5 +178,5 @@ oldest-test: build/.wheel
 	$(call test_wheel,build/oldest-venv,$(FLOORS),$(wildcard tests/test_common.py tests/test_estimators*.py))
 
 clean:
-	rm -rf build dist docs/generated *.egg-info $(VENV)/.built
+	rm -rf build dist docs/generated docs/gallery *.egg-info $(VENV)/.built
 	find sgd_estimators examples -name '*.so' -delete

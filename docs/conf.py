@@ -15,6 +15,7 @@ extensions = [
     "sphinx_design",
     "sphinx_copybutton",
     "myst_parser",
+    "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_templates"]
 templates_path = ["_templates"]
@@ -32,6 +33,20 @@ html_theme = "pydata_sphinx_theme"
 html_title = "sgd_estimators"
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
 html_show_sourcelink = False
+
+# The examples run here, and their asserts with them; links stay inside this manual.
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": "/plot_",
+    "ignore_pattern": r"quickstart|setup\.py",
+    "within_subsection_order": "FileNameSortKey",
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "show_signature": False,
+    "reference_url": {"sgd_estimators": None},
+    "doc_module": "sgd_estimators",
+}
 
 
 def skip_inherited_from_sklearn(app, what, name, obj, skip, options):

@@ -1,13 +1,16 @@
-"""Every schedule of the rate, as a picture: alpha_t = alpha_0 * schedule(t)."""
+r"""
+Every schedule of the rate, as a picture
+========================================
 
-from pathlib import Path
+:math:`\alpha_t = \alpha_0 \cdot \text{schedule}(t)`: a schedule is a function of t that
+returns factors of the first rate, for one t or for an array of them.
+"""
 
-from matplotlib.figure import Figure
+import matplotlib.pyplot as plt
 
 from sgd_estimators import schedules
 from sgd_estimators.display import ScheduleDisplay
 
-PICTURE = Path(__file__).with_name("plot_schedules.png")
 SHOWN = [
     schedules.Constant(),
     schedules.Linear(horizon=800),
@@ -24,26 +27,21 @@ SHOWN = [
     schedules.Function(lambda t: 1 - t % 200 / 200),
 ]
 
+figure, axes = plt.subplots(4, 4, figsize=(12, 9), layout="constrained")
+for ax, schedule in zip(axes.flat, SHOWN, strict=False):
+    ScheduleDisplay.from_schedule(schedule, ax=ax)
+    ax.set(title=type(schedule).__name__, ylim=(0, 1.05))
+axes.flat[3].set_title("InverseTime, cumulative")
 
-def main():
-    """Draw each schedule over 1000 updates, and Plateau on losses that stall."""
-    figure = Figure(figsize=(12, 9), layout="constrained")
-    all_axes = figure.subplots(4, 4).flat
-    for axes, schedule in zip(all_axes, SHOWN, strict=False):
-        ScheduleDisplay.from_schedule(schedule, ax=axes)
-        axes.set(title=type(schedule).__name__, ylim=(0, 1.05))
+# %%
+# ``Plateau`` is a function of t and of the losses so far: here they stall at epoch 10,
+# and the rate is halved after five more epochs, and again after each five.
 
-    axes = all_axes[len(SHOWN)]
-    losses = [max(1.0, 3 - 0.2 * epoch) for epoch in range(40)]
-    ScheduleDisplay.from_schedule(
-        schedules.Plateau(patience=5), n=40, history={"loss": losses}, ax=axes
-    )
-    axes.set(title="Plateau, the loss stalls at 10", ylim=(0, 1.05))
-    for axes in all_axes[len(SHOWN) + 1 :]:
-        axes.set_axis_off()
-    figure.savefig(PICTURE, dpi=100)
-    print(f"{len(SHOWN) + 1} schedules are drawn in {PICTURE.name}.")
-
-
-if __name__ == "__main__":
-    main()
+ax = axes.flat[len(SHOWN)]
+losses = [max(1.0, 3 - 0.2 * epoch) for epoch in range(40)]
+plateau, history = schedules.Plateau(patience=5), {"loss": losses}
+ScheduleDisplay.from_schedule(plateau, n=40, history=history, ax=ax)
+ax.set(title="Plateau, the loss stalls at 10", ylim=(0, 1.05))
+for ax in axes.flat[len(SHOWN) + 1 :]:
+    ax.set_axis_off()
+assert list(plateau([15, 16, 21], history)) == [1.0, 0.5, 0.25]
