@@ -42,3 +42,4 @@ assert abs(loss[1, 2] - loss[2, 0]) < 0.01
 
 figure, ax = plt.subplots(figsize=(5, 4.5), layout="constrained")
 SearchDisplay.from_search(search, negate_score=True, score_name="log-loss, 5 folds", ax=ax)
+plt.show()

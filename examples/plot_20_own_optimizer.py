@@ -55,3 +55,4 @@ for optimizer in (ClippedSGD(length=0.1), "sgd", "adam"):
 figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
 TrainingCurveDisplay.from_estimators(models, ax=ax)
 ax.set(xscale="log", title="Breast cancer, raw features")
+plt.show()

@@ -53,3 +53,4 @@ for ax, (name, run) in zip(axes.flat, RUNS.items(), strict=True):
 plain, momentum = min(values[:2]), max(values[2:])
 print(f"f after 40 steps: {plain:.1e} without momentum, at most {momentum:.1e} with it")
 assert momentum < plain / 4
+plt.show()

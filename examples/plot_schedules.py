@@ -45,3 +45,4 @@ ax.set(title="Plateau, the loss stalls at 10", ylim=(0, 1.05))
 for ax in axes.flat[len(SHOWN) + 1 :]:
     ax.set_axis_off()
 assert list(plateau([15, 16, 21], history)) == [1.0, 0.5, 0.25]
+plt.show()
