@@ -46,9 +46,7 @@ noisy = (np.append(newton[0], sgd.history_["objective"]) - best) / (newton[0] - 
 print(f"after one pass: SGD {noisy[1]:.3f}, Newton {excess[1]:.3f} of the way still to go")
 assert noisy[1] < excess[1] / 3
 reached = np.argmax(excess < 1e-10)
-print(
-    f"Newton is within 1e-10 in {reached} steps, SGD within {noisy.min():.0e} in {sgd.n_iter_}"
-)
+print(f"Newton is within 1e-10 in {reached} steps, SGD {noisy.min():.0e} in {sgd.n_iter_}")
 assert 0 < reached <= 9
 assert excess[reached] < 100 * excess[reached - 1] ** 2
 

@@ -96,3 +96,15 @@ def test_docstrings_are_complete(name):
     for member in public_members(name):
         found = validate.validate(member)["errors"]
         assert [e for e in found if e[0] in ERRORS] == [], member
+
+
+def test_the_lecture_names_tests_and_examples_that_are_there():
+    page = ROOT / "docs" / "lecture.rst"
+    if not page.is_file():
+        pytest.skip("the pages of the manual are not here")
+    text = page.read_text()
+    tests = set(re.findall(r"``(test_\w+)``", text))
+    assert len(tests) > 10
+    assert [name for name in tests if not (ROOT / "tests" / f"{name}.py").is_file()] == []
+    linked = set(re.findall(r"gallery/(plot_\w+)", text))
+    assert linked <= {script.stem for script in EXAMPLES}
