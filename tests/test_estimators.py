@@ -9,8 +9,11 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from newton import least_squares, newton
+from rules import RATED
 from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge
 
 rng = np.random.default_rng(0)
@@ -195,6 +198,33 @@ def test_weights_mean_repetition(Model, y, sparse):
     np.testing.assert_allclose(weighted.objective_, repeated.objective_, rtol=1e-9)
 
 
+@pytest.mark.parametrize("optimizer", RATED)
+@pytest.mark.parametrize("early", [False, True])
+@pytest.mark.parametrize(("Model", "y"), [(SGDRidge, Y), (SGDLogistic, THREE)])
+def test_a_run_on_weighted_rows_is_that_on_repeated_ones(Model, y, optimizer, early):
+    # Weights 0, 0.5 and 2 are 0, 1 and 4 rows, with twice the penalty; full batches, whose
+    # gradients do not depend on an order. Without an intercept, as its first gradient is 0
+    # but for rounding, of which rules like Adam take the sign.
+    weight = rng.choice([0.0, 0.5, 2.0], len(y))
+    times = (2 * weight).astype(int)
+    given = {"optimizer": optimizer, "batch_size": "full", "tol": 1e-3, "max_iter": 40}
+    given |= {"early_stopping": early, "n_iter_no_change": 3, "random_state": 0}
+    given |= {"fit_intercept": False, "learning_rate": 0.01, "schedule": "constant"}
+    penalty = {"alpha": 3.0} if Model is SGDRidge else {"C": 0.5}
+    twice = {"alpha": 6.0} if Model is SGDRidge else {"C": 0.25}
+    held = {"X_val": X[:50], "y_val": y[:50]}
+    weights = {"sample_weight_val": np.full(50, 2.0)}
+    one = solve(Model(**given, **penalty), X, y, weight, **held, **weights)
+    other = Model(**given, **twice)
+    solve(other, np.repeat(X, times, axis=0), np.repeat(y, times), **held)
+    assert (one.n_iter_, one.stop_reason_) == (other.n_iter_, other.stop_reason_)
+    np.testing.assert_allclose(one.coef_, other.coef_, rtol=1e-6, atol=1e-9)
+    for series in ("objective", "gap", "score"):
+        np.testing.assert_allclose(
+            one.history_[series], other.history_[series], rtol=1e-5, atol=1e-12
+        )
+
+
 @pytest.mark.parametrize(("Model", "y"), [(SGDRidge, YY), (SGDLogistic, THREE)])
 @pytest.mark.parametrize("given", [{}, {"optimizer": "adam", "batch_size": 7}], ids=str)
 def test_a_row_of_weight_zero_is_not_there(Model, y, given):
@@ -250,8 +280,10 @@ def test_raw_data_gives_the_drop_ins_predictions():
         assert model.score(data, y) >= np.mean(best == y) - 0.02
 
 
-def test_feature_names_are_kept_and_checked():
-    frame = pd.DataFrame(X, columns=list("abcde"))
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_feature_names_are_kept_and_checked(library):
+    frames = pytest.importorskip(library)
+    frame = frames.DataFrame(dict(zip("abcde", X.T, strict=True)))
     model = solve(SGDRidge(max_iter=2), frame, Y)
     np.testing.assert_array_equal(model.feature_names_in_, list("abcde"))
     assert model.n_features_in_ == 5
@@ -272,3 +304,19 @@ def test_one_column_and_one_row_and_constant_columns():
     want = solve(exact(SGDRidge), X, Y)
     np.testing.assert_allclose(model.coef_[:-1], want.coef_, **CLOSE)
     assert abs(model.coef_[-1]) < 1e-9
+
+
+@pytest.mark.parametrize("container", ["default", "pandas", "polars"])
+@pytest.mark.parametrize(("Model", "y"), [(SGDRidge, Y), (SGDLogistic, THREE)])
+def test_the_container_of_a_pipeline_changes_nothing(Model, y, container):
+    if container != "default":
+        pytest.importorskip(container)
+    plain = make_pipeline(StandardScaler(), Model(random_state=0)).fit(X, y)
+    pipeline = make_pipeline(StandardScaler(), Model(random_state=0))
+    pipeline.set_output(transform=container).fit(X, y)
+    np.testing.assert_allclose(pipeline[-1].coef_, plain[-1].coef_, rtol=1e-10)
+    assert type(pipeline.predict(X)) is np.ndarray
+    if Model is SGDRidge:  # the columns of a frame lie otherwise in memory
+        np.testing.assert_allclose(pipeline.predict(X), plain.predict(X), rtol=1e-10)
+    else:
+        np.testing.assert_array_equal(pipeline.predict(X), plain.predict(X))

@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 import sklearn
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import make_scorer, median_absolute_error
+from sklearn.metrics import make_scorer, median_absolute_error, r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -150,6 +150,29 @@ def test_a_validation_set_is_scored_and_stops_only_if_asked(Model, y, stops):
     without = Model(max_iter=40, n_iter_no_change=3, tol=0, random_state=0)
     without.fit(X[rest], y[rest])
     assert without.coef_.tobytes() == model.coef_.tobytes()  # it is only written down
+
+
+@pytest.mark.parametrize("average", [False, True])
+@pytest.mark.parametrize("patience", [1, 4])
+@pytest.mark.parametrize("rate", [0.05, 0.5])
+def test_early_stopping_is_that_of_a_loop_in_numpy(average, patience, rate):
+    rest, held, alpha = np.s_[:300], np.s_[300:], 30.0
+    w, iterates, scores, left = np.zeros(20), [], [], patience
+    while left:
+        w = w - rate * (X[rest].T @ (X[rest] @ w - Y[rest]) / 300 + alpha / 300 * w)
+        iterates.append(w)
+        reported = np.mean(iterates, axis=0) if average else w
+        scores.append((r2_score(Y[held], X[held] @ reported), reported))
+        best = max(scores, key=lambda pair: pair[0])
+        left = left - 1 if scores[-1] is not best else patience
+    model = SGDRidge(alpha, early_stopping=True, n_iter_no_change=patience, tol=0)
+    model.set_params(batch_size="full", learning_rate=rate, schedule="constant")
+    model.set_params(preconditioner=None, average=average, fit_intercept=False)
+    model.fit(X[rest], Y[rest], X_val=X[held], y_val=Y[held])
+    assert model.stop_reason_ == "early_stopping"
+    want = [score for score, _ in scores]
+    np.testing.assert_allclose(model.history_["score"], want, rtol=1e-9)
+    np.testing.assert_allclose(model.coef_, best[1], rtol=1e-9)
 
 
 def test_validation_weights_and_scoring_are_used():
