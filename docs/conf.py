@@ -18,6 +18,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_templates"]
+default_role = "autolink"  # links what it finds, as `SGD <sgd_estimators.optimizers.SGD>`
 templates_path = ["_templates"]
 
 autodoc_typehints = "none"  # numpydoc's Parameters say it in words
@@ -26,6 +27,7 @@ copybutton_exclude = ".linenos, .gp, .go"  # neither prompts nor output
 
 # The build is nitpicky and offline, without intersphinx: names of others stay text.
 nitpick_ignore_regex = [
+    ("py:obj", r"\w+"),  # parameters
     ("py:.*", r"(collections|joblib|matplotlib|np|numpy|scipy|sklearn|typing)\..*"),
 ]
 
