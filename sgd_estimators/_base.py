@@ -12,6 +12,13 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _least_squares
+from ._audience import (
+    Audience,
+    Watched,
+    tasks,
+    watched,
+    watching,
+)
 from ._estimate import check
 from ._exceptions import warn
 from ._fitted import Fitted
@@ -20,7 +27,6 @@ from ._kernels.losses import Loss, Softmax
 from ._kernels.objective import Objective
 from ._kernels.rows import Rows
 from ._params import (
-    as_callbacks,
     canonical,
     check_shared,
     check_weight,
@@ -33,7 +39,7 @@ from ._resume import begun, continued, present, resumed, setup
 from ._rows import as_rows
 from ._run import go_on
 from ._solver import solve
-from ._state import Outcome, Plan, Record
+from ._state import Outcome, Plan
 from ._stream import Seen, digest, seen
 from ._validation import Validation, given, hold_out
 from .schedules import get_rate
@@ -41,7 +47,7 @@ from .schedules import get_rate
 Array = NDArray[np.float64]
 
 
-class LinearSGD(Fitted):
+class LinearSGD(Fitted, Watched):
     """Base of the estimators; see `SGDLinearRegressor` for the parameters."""
 
     _squared = False  # the loss
@@ -155,6 +161,7 @@ class LinearSGD(Fitted):
 
     # Fitting
 
+    @watched
     def fit(
         self,
         X: ArrayLike,
@@ -189,7 +196,8 @@ class LinearSGD(Fitted):
             For bad data or parameters, before any work.
         """
         self._check(validated=X_val is not None)
-        with self._or_as_before():
+        seats = tasks(self, X, y, sample_weight)
+        with watching(self, seats) as audience, self._or_as_before():
             again = self.warm_start and hasattr(self, "n_iter_")
             resume = again and hasattr(self, "_run")
             seed = self._run.seed if resume else self._seed()
@@ -200,30 +208,43 @@ class LinearSGD(Fitted):
             validation = given(self, X_val, y_val, sample_weight_val)
             if validation is None and self.early_stopping:
                 active, validation = self._split_off(X, y, weight, active, seed)
+                if seats:
+                    seats.only(active)
             f = self._objective(X, y, weight, active)
             score = None if validation is None else validation.scorer(self, f)
             if is_default(self):
                 start = present(self, f) if self.warm_start else None
-                watch = Watch(self._callback(f), score)
+                audience.see(f)
+                watch = Watch(audience.told, score, audience.begin)
                 outcome = solve(f, start, float(self.tol), self.max_iter, seed, watch)
-                return self._finish(f, outcome)
-            plan = self._plan(f)
-            known = seen(f, self.preconditioner)
-            if resume:
-                run = resumed(self, f, known)
+                self._finish(f, outcome)
             else:
-                run = begun(self, f, known, seed, warm=self.warm_start)
-            run.seen, run.digest = known, b""
-            plan.score = score
-            outcome = go_on(f, run, plan, self.max_iter)
-            first = plan.average if isinstance(plan.average, int | np.integer) else 0
-            late = run.epoch < first and not outcome.converged
-            if late and not self.warm_start:  # which may yet come to it
-                warn(
-                    f"average={self.average} has averaged nothing: the run ended after "
-                    f"{run.epoch} epochs; raise max_iter, or use an earlier epoch"
-                )
-            return self._finish(f, outcome)
+                self._go_on(f, audience, resume, seed, score)
+        if seats:
+            seats.close()
+        return self
+
+    def _go_on(
+        self, f: Objective, audience: Audience, resume: bool, seed: int, score: Any
+    ) -> None:
+        plan = self._plan(f, audience)
+        known = seen(f, self.preconditioner)
+        if resume:
+            run = resumed(self, f, known)
+        else:
+            run = begun(self, f, known, seed, warm=self.warm_start)
+        run.seen, run.digest = known, b""
+        plan.score = score
+        audience.see(f, run)
+        outcome = go_on(f, run, plan, self.max_iter)
+        first = plan.average if isinstance(plan.average, int | np.integer) else 0
+        late = run.epoch < first and not outcome.converged
+        if late and not self.warm_start:  # which may yet come to it
+            warn(
+                f"average={self.average} has averaged nothing: the run ended after "
+                f"{run.epoch} epochs; raise max_iter, or use an earlier epoch"
+            )
+        self._finish(f, outcome)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
         """Make one epoch over these rows."""
@@ -243,7 +264,7 @@ class LinearSGD(Fitted):
                 "early_stopping=True needs a validation set, which partial_fit does not "
                 "have; use fit"
             )
-        with self._or_as_before():
+        with watching(self) as audience, self._or_as_before():
             first = not hasattr(self, "_run")
             fitted = hasattr(self, "n_iter_")
             X, y, weight = self._validate(X, y, sample_weight, reset=not fitted)
@@ -264,7 +285,8 @@ class LinearSGD(Fitted):
                 run = continued(self, f, fresh)
             assert run.seen is not None
             run.digest, run.seen.classes = mark, counts
-            plan = self._plan(f, streaming=True, fresh=not first and fresh)
+            audience.see(f, run)
+            plan = self._plan(f, audience, streaming=True, fresh=not first and fresh)
             return self._finish(f, go_on(f, run, plan, 1))
 
     @contextmanager
@@ -276,6 +298,8 @@ class LinearSGD(Fitted):
         except BaseException:
             self.__dict__ = before
             raise
+        if self.stop_reason_ == "interrupted":
+            raise KeyboardInterrupt  # with the best iterate's attributes set
 
     def _validate(
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool, seen: bool = False
@@ -337,7 +361,14 @@ class LinearSGD(Fitted):
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _plan(self, f: Objective, *, streaming: bool = False, fresh: bool = False) -> Plan:
+    def _plan(
+        self,
+        f: Objective,
+        audience: Audience,
+        *,
+        streaming: bool = False,
+        fresh: bool = False,
+    ) -> Plan:
         plan = Plan(
             optimizer=resolve_optimizer(self, streaming=streaming),
             learning_rate=get_rate(self.learning_rate),
@@ -349,27 +380,13 @@ class LinearSGD(Fitted):
             tol=float(self.tol),
             n_iter_no_change=self.n_iter_no_change,
             early_stopping=bool(self.early_stopping),
-            callback=self._callback(f),
+            callback=audience.told,
+            begin=audience.begin,
             streaming=streaming,
             fresh=fresh,
         )
         check(f, plan)
         return plan
-
-    def _callback(self, f: Objective) -> Any:
-        callbacks = as_callbacks(self.callbacks)
-        if not callbacks and not self.verbose:
-            return None
-
-        def call(W: Array, epoch: int, record: Record) -> bool:
-            if self.verbose and epoch % max(1, 10 // int(self.verbose)) == 0:
-                told = ", ".join(f"{k} {v:.6g}" for k, v in record.items() if v == v)
-                print(f"epoch {epoch}: {told}")
-            if callbacks:
-                self._split(f, W)
-            return any([bool(callback(self, record)) for callback in callbacks])
-
-        return call
 
     def _finish(self, f: Objective, outcome: Outcome) -> Self:
         """Turn an outcome into fitted attributes."""

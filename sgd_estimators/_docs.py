@@ -70,7 +70,8 @@ n_jobs : int, default=None
     ``OMP_NUM_THREADS``, one in a joblib worker), -1: all, -2: all but one, ... The
     result does not depend on it.
 verbose : int, default=0
-    1 prints a line every 10 epochs, 10 every epoch.
+    1 shows a progress bar in a terminal or a notebook, with tqdm, and elsewhere a line
+    every 10 epochs; 10 prints a line every epoch.
 callbacks : callable or list of callables, default=None
     Each is called as ``callback(model, record)`` after an epoch, with ``coef_`` set and
     the epoch's row of ``history_``; True stops the run.

@@ -24,10 +24,11 @@ FAR = 1e-11  # of f at the best constant: nearer than both, no bound will come
 
 
 class Watch(NamedTuple):
-    """What looks at a run: a callback as in `Plan`, and a score on validation data."""
+    """What looks at a run: after a pass, a callback and a score; before it, `begin`."""
 
     callback: Callable[[Array, int, dict[str, float]], bool] | None = None
     score: Callable[[Array], float] | None = None
+    begin: Callable[[], None] | None = None
 
 
 class Judge:
@@ -78,6 +79,8 @@ class Judge:
         """Note the best point, show it, and return why to stop."""
         assert self.best is not None
         point, gap, _ = self.best
+        rows = self.f.rows
+        self.metric = np.array(rows.mean), np.array(rows.scale)
         self.t += 1
         record = dict.fromkeys(FIELDS, math.nan) | {
             "loss": point.value,
@@ -96,6 +99,8 @@ class Judge:
             return "callback"
         if reason is None and len(self.records) >= self.max_iter:
             return "max_iter"
+        if reason is None and self.watch.begin:
+            self.watch.begin()
         return reason
 
     def _certified(self, value: float, gap: float) -> bool:

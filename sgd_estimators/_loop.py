@@ -104,6 +104,8 @@ class Loop:
     def advance(self) -> None:
         """Visit the rows once: W <- step(W, grad f_B(W), rate) for every batch B."""
         run, plan = self.run, self.plan
+        if plan.begin:
+            plan.begin()
         begun = time.perf_counter()
         self._arrange()
         self.estimate.begin()

@@ -26,7 +26,11 @@ MAX_CUTS = 20
 def go_on(f: Objective, run: Run, plan: Plan, max_iter: int) -> Outcome:
     """Go on with a run, which is changed, for at most `max_iter` epochs."""
     epochs = Epochs(f, run, plan)
-    return epochs.outcome(*turn(epochs, max_iter))
+    reason, done = turn(epochs, max_iter)
+    try:
+        return epochs.outcome(reason, done)
+    except KeyboardInterrupt:  # in its evaluations: once more, then
+        return epochs.outcome("interrupted", done)
 
 
 class Epochs(Loop):

@@ -88,29 +88,43 @@ def find(
 ) -> Outcome:
     """Do what `solve` does, without a warning."""
     passes = Passes(f, tol, max_iter, seed, watch)
+    if watch.begin:
+        watch.begin()
     squared = isinstance(f.loss, Squared)
-    if squared and not _row_space.fits(f) and _least_squares.pays(f):
-        return passes.exact(_least_squares.solve(f))
-    with one_thread():
-        if squared and _row_space.fits(f):
-            solved = _row_space.solve(f)
-            if passes.reached(solved):
-                return passes.exact(solved)
-            if _least_squares.pays(f):
-                return passes.exact(_least_squares.solve(f))
-            start = solved.coef, solved.intercept
-        elif not squared and _row_space.pays(f):
-            outcome = passes.by_rows(start)
-            if outcome.stop_reason != "no_improvement":
-                return outcome
-            start = f.rows.to_user(outcome.W)
-        outcome = passes.outcome(start)
-        several = squared and f.n_outputs > 1
-        return passes.each() if several and outcome.converged else outcome
+    try:
+        if squared and not _row_space.fits(f) and _least_squares.pays(f):
+            return passes.exact(_least_squares.solve(f))
+        with one_thread():
+            return passes.found(start)
+    except KeyboardInterrupt:
+        if passes.best is None:
+            raise
+        f.set_metric(*passes.metric)  # in which the best point is
+        return passes._outcome("interrupted")
 
 
 class Passes(Judge):
     """Mini-batches that grow, then full passes, until the bound is small enough."""
+
+    def found(self, start: tuple[Array, Array] | None) -> Outcome:
+        """Return the optimum, by the way that the data asks for."""
+        f = self.f
+        if isinstance(f.loss, Squared):
+            if _row_space.fits(f):
+                solved = _row_space.solve(f)
+                if self.reached(solved):
+                    return self.exact(solved)
+                start = solved.coef, solved.intercept
+            if _least_squares.pays(f):
+                return self.exact(_least_squares.solve(f))
+        elif _row_space.pays(f):
+            outcome = self.by_rows(start)
+            if outcome.stop_reason != "no_improvement":
+                return outcome
+            start = f.rows.to_user(outcome.W)
+        outcome = self.outcome(start)
+        several = isinstance(f.loss, Squared) and f.n_outputs > 1
+        return self.each() if several and outcome.converged else outcome
 
     def reached(self, solved: Solved) -> bool:
         """Return whether the optimum of each output is certified."""
@@ -146,10 +160,11 @@ class Passes(Judge):
         def seen(W: Array) -> Array:
             return f.rows.from_user(*space.outside(W))
 
-        told, score = self.watch
+        told, score, begin = self.watch
         watch = Watch(
             told and (lambda W, k, record: told(seen(W), k, record)),
             score and (lambda W: score(seen(W))),
+            begin,
         )
         inner = Passes(space.f, INNER * self.tol, self.max_iter, self.seed, watch)
         inner.begun, inner.records, inner.rough = self.begun, self.records, True

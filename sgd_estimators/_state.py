@@ -47,6 +47,7 @@ class Plan:
     n_iter_no_change: int = 5
     early_stopping: bool = False
     callback: Callable[[Array, int, Record], bool] | None = None
+    begin: Callable[[], None] | None = None  # before each epoch
     streaming: bool = False  # one epoch, as many as the user asks for
     fresh: bool = False  # over rows that the run has not seen
     score: Callable[[Array], float] | None = None

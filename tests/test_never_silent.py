@@ -152,7 +152,9 @@ def test_an_interrupt_leaves_a_model(Model, y, stop_at):
         if len(seen) == stop_at:
             raise KeyboardInterrupt
 
-    model = Model(optimizer="adam", callbacks=[interrupt], random_state=0).fit(X, y)
+    model = Model(optimizer="adam", callbacks=[interrupt], random_state=0)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
     assert model.stop_reason_ == "interrupted"
     assert not model.converged_
     assert model.n_iter_ == stop_at
@@ -174,7 +176,9 @@ def test_an_interrupt_in_a_users_step_leaves_a_model():
 
             return step
 
-    model = SGDRidge(optimizer=Tired(), batch_size=20, random_state=0).fit(X, Y)
+    model = SGDRidge(optimizer=Tired(), batch_size=20, random_state=0)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y)
     assert model.stop_reason_ == "interrupted"
     assert np.isfinite(model.objective_)
 

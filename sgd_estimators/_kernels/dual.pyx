@@ -17,6 +17,7 @@ from sgd_estimators._kernels.rows import numbers
 
 from sgd_estimators._kernels.objective cimport Objective
 from sgd_estimators._kernels.order cimport Order
+from sgd_estimators._kernels.signals cimport BETWEEN, notice
 
 PROXIMAL = 1e-3  # the penalty of the intercept's distance from its last value
 
@@ -86,6 +87,7 @@ cdef class Dual(Objective):
 
     def ascend(self, W, Order order):
         """Visit the rows once; return the new W and the mean of f as it was met."""
+        cdef Py_ssize_t unwatched = BETWEEN
         cdef Py_ssize_t i, k, _r, d = self.rows.n_features, K = self.n_outputs
         cdef const Py_ssize_t* row
         cdef const double* y = &self._y[0, 0]
@@ -105,6 +107,7 @@ cdef class Dual(Objective):
         self.begin(&begun[0, 0])
         with nogil:
             for _r in range(order.n):
+                notice(&unwatched, 2 * self.rows.row_bytes + 256)
                 row = order.next(1)
                 i = row[0]
                 if self._s:

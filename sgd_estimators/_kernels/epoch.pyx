@@ -8,6 +8,7 @@ from sgd_estimators._kernels.rows import aligned
 from sgd_estimators._kernels.objective cimport Objective
 from sgd_estimators._kernels.order cimport Order
 from sgd_estimators._kernels.rates cimport Rate
+from sgd_estimators._kernels.signals cimport BETWEEN, notice
 from sgd_estimators._kernels.steps cimport Step
 
 
@@ -27,7 +28,7 @@ def run_epoch(Objective f, Step move, double[:, ::1] W, Order order,
     cdef double* grad = &gradient[0] if f.n_params > 0 else NULL
     cdef double value, total = 0.0
     cdef const Py_ssize_t* batch
-    cdef Py_ssize_t k, size, left = order.n
+    cdef Py_ssize_t k, size, left = order.n, unwatched = BETWEEN
     try:
         with nogil:
             for k in range(rates.shape[0]):
@@ -41,6 +42,7 @@ def run_epoch(Objective f, Step move, double[:, ::1] W, Order order,
                     rates[k] *= rule.rate(f, batch, size, at, g, value)
                 move.step(x, g, rates[k])  # x <- x - rate * direction
                 left -= size
+                notice(&unwatched, size * f.rows.row_bytes + 32 * f.n_params)
     finally:
         np.asarray(W)[...] = scratch[0].reshape(W.shape[0], W.shape[1])
     return total / order.n

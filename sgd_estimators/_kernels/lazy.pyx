@@ -15,6 +15,7 @@ import numpy as np
 
 from sgd_estimators._kernels.objective cimport Objective
 from sgd_estimators._kernels.order cimport Order
+from sgd_estimators._kernels.signals cimport BETWEEN, notice
 from sgd_estimators._kernels.variance cimport Corrected
 
 cdef enum:
@@ -97,13 +98,14 @@ def run_lazy_epoch(Objective f, W, Order order, Py_ssize_t batch_size,
     cdef const double[::1] scale = f.rows.scale
     cdef const double[:, ::1] penalty = f.penalty, begun = np.ascontiguousarray(W)
     cdef const Py_ssize_t* batch
-    cdef Py_ssize_t t, c, j, o, n_found, size = 0, done = 0
+    cdef Py_ssize_t t, c, j, o, n_found, size = 0, done = 0, unwatched = BETWEEN
     cdef double factor, g, u, share, total = 0.0
     f.begin(&begun[0, 0])
     with nogil:
         for t in range(n_batches):
             size = min(batch_size, order.n - t * batch_size)
             batch = order.next(size)
+            notice(&unwatched, 4 * size * f.rows.row_bytes + 256)
             n_found = f.rows.columns(batch, size, t, &mark[0], &found[0])
             for c in range(n_found):
                 late.catch_up(found[c], t, batch_size)

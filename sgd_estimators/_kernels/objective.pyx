@@ -10,6 +10,7 @@ from sgd_estimators._pool import spread
 from sgd_estimators._kernels.losses cimport Loss
 from sgd_estimators._kernels.order cimport Order
 from sgd_estimators._kernels.rows cimport Rows
+from sgd_estimators._kernels.signals cimport BETWEEN, notice
 
 
 cdef extern from "simd.h" nogil:
@@ -217,13 +218,14 @@ cdef class Objective:
 
     def add_up(self, const double[:, ::1] W, Order order):
         """Sum the losses and gradients of an order's rows, as they are stored."""
-        cdef Py_ssize_t m, left = order.n
+        cdef Py_ssize_t m, left = order.n, unwatched = BETWEEN
         with nogil:
             self.begin(&W[0, 0] if self.n_params > 0 else NULL)
             while left > 0:
                 m = min(WINDOW, left)
                 self.accumulate(order.next(m), m)
                 left -= m
+                notice(&unwatched, m * self.rows.row_bytes)
 
     def scores(self, W):
         """Return W x_i + b of the active rows."""
