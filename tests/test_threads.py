@@ -1,6 +1,7 @@
 """Work that is spread over threads: its order, its errors, and the data it reads."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ import scipy.sparse as sp
 from sgd_estimators import SGDLogistic, SGDRidge, _params
 from sgd_estimators._params import canonical
 from sgd_estimators._pool import spread
+from sgd_estimators.callbacks import EarlyStopping
+from sgd_estimators.optimizers import Adam
 
 rng = np.random.default_rng(0)
 
@@ -77,3 +80,29 @@ def test_a_fit_has_the_same_bits_whatever_the_order_of_x():
     one = SGDLogistic(random_state=0, n_jobs=1).fit(X, y)
     two = SGDLogistic(random_state=0, n_jobs=2).fit(np.asfortranarray(X), y)
     np.testing.assert_array_equal(one.coef_, two.coef_)
+
+
+RUNS = [
+    (SGDRidge, {"optimizer": Adam(), "max_iter": 30}),
+    (SGDLogistic, {"optimizer": "saga", "max_iter": 30}),
+    (SGDLogistic, {}),
+    (SGDRidge, {"optimizer": Adam(), "callbacks": EarlyStopping(patience=2)}),
+]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(("Model", "settings"), RUNS)
+def test_fits_in_threads_do_not_disturb_each_other(Model, settings):
+    X = rng.normal(size=(20000, 30))  # whose full evaluations are shared by threads, too
+    ys = [X[:, k] + rng.normal(size=20000) > 0 for k in range(4)]
+
+    def fit(y):  # all with one optimizer and one callback object
+        return Model(random_state=0, n_jobs=2, **settings).fit(X, y)
+
+    alone = [fit(y) for y in ys]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(fit, ys))
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one.coef_, other.coef_)
+        np.testing.assert_array_equal(one.history_["loss"], other.history_["loss"])
+        assert one.stop_reason_ == other.stop_reason_
