@@ -9,6 +9,7 @@
 #   make coverage       the tests, and which lines of the Python code they leave out
 #   make wheel-test     sdist -> wheel -> the tests on the installed wheel, elsewhere
 #   make oldest-test    the same wheel on the oldest numpy, scipy and scikit-learn allowed
+#   make freethreaded-test  the tests without the GIL, where FREETHREADED (python3.14t) is there
 #   make clean          remove what was built (rm -rf .venv removes the rest)
 #
 # PYTHON chooses the interpreter, PYTEST_ARGS is handed to pytest, BENCH_ARGS to the benchmark;
@@ -20,6 +21,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 FUZZ_SECONDS ?= 40
 FUZZ_SEED ?= $(shell date +%s)
+FREETHREADED ?= python3.14t
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -33,7 +35,8 @@ export MPLBACKEND = Agg
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: build demo test lint format types docs bench debug-test fuzz coverage wheel-test oldest-test clean
+.PHONY: build demo test lint format types docs bench debug-test fuzz coverage wheel-test \
+	oldest-test freethreaded-test clean
 
 build: $(VENV)/.built
 
@@ -176,6 +179,21 @@ wheel-test: build/.wheel
 # The oldest numpy and scipy have wheels for Python 3.11 only.
 oldest-test: build/.wheel
 	$(call test_wheel,build/oldest-venv,$(FLOORS),$(wildcard tests/test_common.py tests/test_estimators*.py))
+
+# polars has no free-threaded wheels.
+FREE := build/freethreaded-venv
+freethreaded-test:
+	@command -v "$(FREETHREADED)" >/dev/null || { \
+		echo "make: skipped: there is no '$(FREETHREADED)'; FREETHREADED=... names another"; \
+		exit 0; }; \
+	$(FREETHREADED) -m venv --clear $(FREE) && \
+	$(FREE)/bin/python -m pip --quiet install . pytest hypothesis cloudpickle pandas \
+		tqdm 'Cython>=3.3,<3.4' 'setuptools>=77' && \
+	copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT \
+		&& cp -R tests examples pyproject.toml README.md "$$copy" && cd "$$copy" \
+		&& "$(CURDIR)/$(FREE)/bin/python" -W error -c \
+			"import sys, sgd_estimators; assert not sys._is_gil_enabled()" \
+		&& "$(CURDIR)/$(FREE)/bin/pytest" tests $(PYTEST_ARGS)
 
 clean:
 	rm -rf build dist docs/generated docs/gallery *.egg-info $(VENV)/.built
