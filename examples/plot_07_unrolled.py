@@ -24,15 +24,8 @@ T, ALPHA = 30, 0.1
 def weights(beta):
     """Return the weight of each of T gradients after T steps, over -alpha."""
     units = iter(np.eye(T + 1))
-    end = minimize(
-        lambda x: 0.0,
-        np.zeros(T + 1),
-        grad=lambda x: next(units),
-        learning_rate=ALPHA,
-        momentum=beta,
-        max_iter=T,
-        tol=0.0,
-    )
+    given = {"learning_rate": ALPHA, "momentum": beta, "max_iter": T, "tol": 0.0}
+    end = minimize(lambda x: 0.0, np.zeros(T + 1), grad=lambda x: next(units), **given)
     return end.trajectory[-1][:T] / -ALPHA
 
 
@@ -41,7 +34,7 @@ age = T - np.arange(T)  # t + 1 - i
 for beta, dashes in ((0.0, ":"), (0.5, "--"), (0.9, "-")):
     found, formula = weights(beta), (1 - beta**age) / (1 - beta)
     print(f"lambda {beta}: off by {np.max(np.abs(found - formula)):.1e} at most")
-    np.testing.assert_allclose(found, formula, rtol=1e-12)
+    assert np.allclose(found, formula, rtol=1e-12)
     left.plot(found, dashes, marker=".", label=f"λ = {beta}")
 left.set(xlabel="gradient i", ylabel="weight / α", title=f"momentum, after {T} steps")
 left.legend()
@@ -51,15 +44,9 @@ left.legend()
 # :math:`-\alpha\,\mathrm{diag}(1/\sqrt{\sum_{j \le i} g_j^2})`. Adam divides by a running
 # mean instead, and has a mean of the gradients in their place.
 h = np.array([1.0, 100.0])
+given = {"x0": [1.0, 1.0], "learning_rate": ALPHA, "max_iter": 60, "tol": 0.0}
 runs = {
-    rule: minimize(
-        lambda x: (0.5 * x @ (h * x), h * x),
-        [1.0, 1.0],
-        optimizer=rule,
-        learning_rate=ALPHA,
-        max_iter=60,
-        tol=0.0,
-    ).trajectory
+    rule: minimize(lambda x: (0.5 * x @ (h * x), h * x), optimizer=rule, **given).trajectory
     for rule in ("adagrad", "adam")
 }
 g = h * runs["adagrad"][:-1]

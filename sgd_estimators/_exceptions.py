@@ -6,9 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import sklearn
 from sklearn.exceptions import ConvergenceWarning
 
-HERE = str(Path(__file__).parent / "_")[:-1]
+# Frames that are not the user's: ours, and those of scikit-learn's callbacks around fit.
+PASSED = tuple(
+    str(folder / "_")[:-1]
+    for folder in (Path(__file__).parent, Path(sklearn.__file__).parent / "callback")
+)
 
 
 class DivergenceWarning(ConvergenceWarning):
@@ -18,7 +23,7 @@ class DivergenceWarning(ConvergenceWarning):
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the line that called into this package."""
     frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(HERE):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PASSED):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
 

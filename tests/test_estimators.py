@@ -219,10 +219,15 @@ def test_a_run_on_weighted_rows_is_that_on_repeated_ones(Model, y, optimizer, ea
     solve(other, np.repeat(X, times, axis=0), np.repeat(y, times), **held)
     assert (one.n_iter_, one.stop_reason_) == (other.n_iter_, other.stop_reason_)
     np.testing.assert_allclose(one.coef_, other.coef_, rtol=1e-6, atol=1e-9)
-    for series in ("objective", "gap", "score"):
+    for series in ("objective", "gap"):
         np.testing.assert_allclose(
             one.history_[series], other.history_[series], rtol=1e-5, atol=1e-12
         )
+    # Of an accuracy, a row whose scores tie may fall on either side, by rounding.
+    tie = 1 / 50 if Model is SGDLogistic else 0.0
+    np.testing.assert_allclose(
+        one.history_["score"], other.history_["score"], rtol=1e-5, atol=tie + 1e-12
+    )
 
 
 @pytest.mark.parametrize(("Model", "y"), [(SGDRidge, YY), (SGDLogistic, THREE)])
