@@ -238,7 +238,8 @@ def canonical(X: Any, n_jobs: int) -> Any:
     Raises
     ------
     ValueError
-        scikit-learn's, where X has a NaN or an infinity.
+        scikit-learn's, where X has a NaN or an infinity; or for CSR whose places are
+        not those of a matrix, which SciPy does not check.
     """
     values = X.data if sp.issparse(X) else X
     copied = not sp.issparse(X) and not X.flags.c_contiguous
@@ -261,6 +262,7 @@ def canonical(X: Any, n_jobs: int) -> Any:
         X = rows if copied else X
     if not sp.issparse(X):
         return X
+    _check_places(X, n_jobs)
     if not X.has_canonical_format:
         X = X.copy()
         X.sum_duplicates()
@@ -275,3 +277,22 @@ def canonical(X: Any, n_jobs: int) -> Any:
         X.data, X.indices, X.indptr = csr
         assert X.shape == shape
     return X
+
+
+def _check_places(X: Any, n_jobs: int) -> None:
+    """Raise where a row of CSR ends before it begins, or a column is none of X."""
+    ends, columns = X.indptr, X.indices
+    if ends[0] != 0 or ends[-1] > len(columns) or np.any(ends[1:] < ends[:-1]):
+        raise ValueError("X.indptr must rise from 0 to the number of entries of X at most")
+    step = PART // columns.itemsize
+
+    def inside(begin: int) -> bool:
+        part = columns[begin : begin + step]
+        return bool(part.min() >= 0 and part.max() < X.shape[1])
+
+    threads = n_jobs if columns.nbytes >= SMALL else 1
+    if not all(spread(inside, range(0, ends[-1], step), threads)):
+        raise ValueError(
+            f"X.indices must be in [0, {X.shape[1]}), got {columns.min()} to "
+            f"{columns.max()}"
+        )

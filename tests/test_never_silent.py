@@ -222,6 +222,25 @@ def test_bad_data_is_an_error(what, how):
         getattr(SGDRidge(), how)(data, target, sample_weight=weight)
 
 
+BAD_PLACES = {
+    "a column too many": ([0, 1, 2], [0, 4], "X.indices.*4"),
+    "a column before the first": ([0, 1, 2], [-1, 0], "X.indices.*-1"),
+    "a row that ends before it begins": ([0, 2, 1], [0, 1], "X.indptr"),
+}
+
+
+@pytest.mark.parametrize("what", BAD_PLACES)
+@pytest.mark.parametrize("Model", [SGDRidge, SGDLogistic])
+def test_places_that_are_none_of_a_matrix_are_an_error(Model, what):
+    ends, columns, words = BAD_PLACES[what]
+    matrix = sp.csr_matrix((2, 4))
+    matrix.data, matrix.has_sorted_indices = np.ones(2), True
+    matrix.indices, matrix.indptr = np.array(columns, "i4"), np.array(ends, "i4")
+    matrix.has_canonical_format = True
+    with pytest.raises(ValueError, match=words):
+        Model().fit(matrix, [0, 1])
+
+
 BAD_LABELS = {
     "one class": (np.ones(200), None, "class"),
     "one class has weight": (LABEL, (LABEL == 1).astype(float), "class"),
