@@ -28,18 +28,18 @@ cdef enum:
 
 
 cdef void write(const real[:, :] X, const Py_ssize_t* rows, Py_ssize_t n,
-                const double* centre, const double* factor, double* out,
+                const double[::1] centre, const double[::1] factor, double* out,
                 Py_ssize_t width) noexcept nogil:
     """Write (x - centre) factor of some rows."""
     cdef Py_ssize_t d = X.shape[1]
     if n == 0 or d == 0:
         return
     if real is double:
-        see_f64(&X[0, 0], X.strides[0] // 8, X.strides[1] // 8, rows, n, d, centre, factor,
-                out, width)
+        see_f64(&X[0, 0], X.strides[0] // 8, X.strides[1] // 8, rows, n, d, &centre[0],
+                &factor[0], out, width)
     else:
-        see_f32(&X[0, 0], X.strides[0] // 4, X.strides[1] // 4, rows, n, d, centre, factor,
-                out, width)
+        see_f32(&X[0, 0], X.strides[0] // 4, X.strides[1] // 4, rows, n, d, &centre[0],
+                &factor[0], out, width)
 
 
 def see(const real[:, :] X, const Py_ssize_t[::1] rows, const double[::1] centre,
@@ -47,8 +47,7 @@ def see(const real[:, :] X, const Py_ssize_t[::1] rows, const double[::1] centre
     """Write (x - centre) factor of some rows into the first columns of `out`."""
     if out.shape[0] and out.shape[1]:
         with nogil:
-            write(X, &rows[0], rows.shape[0], &centre[0], &factor[0], &out[0, 0],
-                  out.shape[1])
+            write(X, &rows[0], rows.shape[0], centre, factor, &out[0, 0], out.shape[1])
 
 
 def lay_out(const real[:, :] X, real[:, ::1] out):
@@ -101,7 +100,7 @@ def gram(const real[:, :] X, rows, const double[::1] weight=None,
             m = min(step, n - begin)
             for i in range(m):
                 places[i] = numbers[begin + i] if listed else first + begin + i
-            write(X, &places[0], m, &centre[0], &factor[0], &A[0, 0], width)
+            write(X, &places[0], m, centre, factor, &A[0, 0], width)
             for i in range(m):
                 for k in range(K):
                     A[i, d + constant + k] = Y[places[i], k] - origin[k]
