@@ -111,7 +111,7 @@ class Checkpoint(BaseEstimator):
     Notes
     -----
     All that the model holds is pickled, its other callbacks too. Load only files that
-    you trust: see :mod:`pickle`.
+    you trust, as of any pickle.
 
     Examples
     --------
