@@ -154,7 +154,8 @@ def newton(X, y, penalty, weight=None, fit_intercept=True, accuracy=1e-11):
                 H[j, :, k] = H[k, :, j] = (U * curve[:, None]).T @ U
         H = H.reshape(K * d, K * d) + np.diag(ridge.ravel())
         unit = 1 / np.sqrt(np.where(np.diag(H) > 0, np.diag(H), 1))
-        move = unit * np.linalg.lstsq(unit[:, None] * H * unit, -unit * G.ravel())[0]
+        equilibrated = unit[:, None] * H * unit
+        move = unit * np.linalg.lstsq(equilibrated, -unit * G.ravel(), rcond=None)[0]
         move = move.reshape(K, d)
         decrement = -np.sum(G * move)
         if decrement <= max(accuracy * (start - value), 1e-14 * start):

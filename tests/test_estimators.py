@@ -289,6 +289,8 @@ def test_raw_data_gives_the_drop_ins_predictions():
 def test_feature_names_are_kept_and_checked(library):
     frames = pytest.importorskip(library)
     frame = frames.DataFrame(dict(zip("abcde", X.T, strict=True)))
+    if not hasattr(Ridge().fit(frame, Y), "feature_names_in_"):
+        pytest.skip("this scikit-learn does not see the names of this frame")
     model = solve(SGDRidge(max_iter=2), frame, Y)
     np.testing.assert_array_equal(model.feature_names_in_, list("abcde"))
     assert model.n_features_in_ == 5
