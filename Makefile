@@ -170,7 +170,7 @@ $(1)/bin/python -m pip --quiet install "$$(echo dist/*.whl)[test,plot]" $(2)
 $(1)/bin/python -m pip list | grep -iE '^(numpy|scipy|scikit-learn|sgd.estimators) '
 copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT \
 	&& cp -R tests examples pyproject.toml README.md "$$copy" && cd "$$copy" \
-	&& "$(CURDIR)/$(1)/bin/pytest" $(3) $(PYTEST_ARGS)
+	&& "$(CURDIR)/$(1)/bin/pytest" -n 2 $(3) $(PYTEST_ARGS)
 endef
 
 wheel-test: build/.wheel
