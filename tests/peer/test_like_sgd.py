@@ -120,10 +120,14 @@ class TestAll:
         assert np.any(late.coef_ != never.coef_)
 
     def test_weights_times_a_number_change_only_the_penalty(self, Model, y, as_csr):
-        if Model is not SGDLinearRegressor:
-            pytest.skip("a penalty is against the sum of the weights")
-        one = Model().fit(self.data(as_csr), y, ONES)
-        ten = Model().fit(self.data(as_csr), y, 10 * ONES)
+        # A penalty is against the sum of the weights: times as large, it is the same.
+        one, ten = Model(), Model()
+        if Model is SGDRidge:
+            ten.set_params(alpha=10 * one.alpha)
+        elif Model is SGDLogistic:
+            ten.set_params(C=one.C / 10)
+        one.fit(self.data(as_csr), y, ONES)
+        ten.fit(self.data(as_csr), y, 10 * ONES)
         np.testing.assert_allclose(one.coef_, ten.coef_, rtol=1e-10)
 
     def test_verbose_prints(self, Model, y, as_csr, capsys):
@@ -131,9 +135,11 @@ class TestAll:
         assert "objective" in capsys.readouterr().out
 
     def test_a_larger_penalty_gives_smaller_coefficients(self, Model, y, as_csr):
-        if Model is SGDLinearRegressor:
-            pytest.skip("it has none")
         name = "C" if Model is SGDLogistic else "alpha"
+        if Model is SGDLinearRegressor:  # has none, and says so
+            with pytest.raises(ValueError, match="alpha"):
+                Model().set_params(alpha=1.0)
+            return
         values = (1e2, 1e-8) if name == "C" else (1e-2, 1e10)
         small, large = (plain(Model, **{name: v}).fit(self.data(as_csr), y) for v in values)
         assert np.abs(large.coef_).max() < 1e-3 < np.abs(small.coef_).max()
