@@ -138,7 +138,7 @@ def fit(model, X, y, weight):
 
 
 def basis(X, s):
-    """Return orthonormal columns of X's span, with the same optimum if none is penalised."""
+    """Return orthonormal columns of X's span: unpenalised, their optimum is the same."""
     rounding = 1e-13 * np.sqrt(len(X)) * np.abs(X).max(axis=0)
     X = X - np.average(X, axis=0, weights=s)
     size = np.linalg.norm(X, axis=0)
