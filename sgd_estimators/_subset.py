@@ -67,7 +67,10 @@ class SubsetBound:
                 return bound
             # The range of two scores or more is at most sqrt(2) times their norm.
             sides = 1 if len(G) == 1 else 2
-            found = np.sqrt(8 * bound * sides * M.norms(sample.A, sample.f.n_jobs))
+            norms = M.norms(sample.A, sample.f.n_jobs)
+            if norms.min() < 0:  # the inverse has lost its digits
+                return np.inf
+            found = np.sqrt(8 * bound * sides * norms)
             if np.all(found <= reach):
                 return bound
             if found.max() > most:
