@@ -8,6 +8,7 @@ least squares by an SVD, the others by Newton's method on standardised columns.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import logsumexp
 
 
 class NoOptimum(Exception):
@@ -58,9 +59,9 @@ def log_loss_objective(X, y, coef, intercept, penalty=0.0, weight=None):
     Z = scores(X, coef, intercept)
     if Z.shape[1] == 1:  # softmax of (0, z) is the logistic function of z
         Z = np.hstack([np.zeros_like(Z), Z])
-    largest = Z.max(axis=1)
-    loss = largest + np.log(np.exp(Z - largest[:, None]).sum(axis=1))
-    loss -= np.sum(Z * one_hot(y), axis=1)
+    own = one_hot(y) > 0
+    others = np.where(own, -np.inf, Z - Z[own][:, None])
+    loss = np.logaddexp(0.0, logsumexp(others, axis=1))  # small ones keep their digits
     return s @ loss / s.sum() + penalty_of(coef, penalty)
 
 
