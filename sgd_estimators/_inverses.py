@@ -23,6 +23,10 @@ class Whole:
     def __call__(self, G: Array) -> Array:
         return self.inverse(G.reshape(-1)).reshape(self.n_outputs, -1)
 
+    def reach(self, rounding: Array) -> float:
+        """Return the most that G . P^-1 G can be where G is rounding."""
+        return self.inverse.reach(np.tile(rounding, self.n_outputs))
+
     def hides(self, G: Array, rounding: Array) -> bool:
         """Return whether G is more than rounding where the matrix is no more than that."""
         return self.inverse.hides(G.reshape(-1), np.tile(rounding, self.n_outputs))
@@ -52,6 +56,11 @@ class Blocks:
             return self.inverses[0](G.T).T
         parts = zip(self.inverses, G, strict=True)
         return np.stack([solve(g) for solve, g in parts])
+
+    def reach(self, rounding: Array) -> float:
+        """Return the most that G . P^-1 G can be where G is rounding."""
+        inverses = np.resize(np.array(self.inverses), self.n_outputs)
+        return float(sum(inverse.reach(rounding) for inverse in inverses))
 
     def hides(self, G: Array, rounding: Array) -> bool:
         """Return whether G is more than rounding where a matrix is no more than that."""
@@ -112,6 +121,11 @@ class Inverse:
         values, basis = np.linalg.eigh(self._product())
         basis = self.scale[:, None] * basis[:, values <= LOST * values[-1]]
         return bool(np.any(np.abs(basis.T @ g) > np.abs(basis.T) @ rounding))
+
+    def reach(self, rounding: Array) -> float:
+        """Return the most that g' H^-1 g can be where |g| is at most `rounding`."""
+        variance = np.diag(self(np.eye(len(rounding))))
+        return float(rounding @ np.sqrt(np.maximum(variance, 0.0))) ** 2
 
     def _product(self) -> Array:
         C = np.tril(self.factor[0])

@@ -229,6 +229,8 @@ def equilibrate(H: Array) -> Array:
 
 def well_posed(H: Array) -> bool:
     """Return whether H, equilibrated, is far from singular, by LAPACK's estimate."""
+    if not len(H):
+        return True
     scale = equilibrate(H)
     E = scale[:, None] * H * scale
     factor, info = dpotrf(E)
@@ -257,14 +259,15 @@ def _pilot(f: Objective) -> tuple[Array, Array]:
     places = np.asarray(f.indices[:: f.n_active // 64 + 1])
     X = f.rows.X[places]
     X = np.asarray(X.toarray() if issparse(X) else X, np.float64)
-    Y = f.y[places]
-    return _central(X), _central(Y)
+    weight = None if f.weight is None else f.weight[places]
+    return _central(X, weight), _central(f.y[places], weight)
 
 
-def _central(values: Array) -> Array:
+def _central(values: Array, weight: Array | None) -> Array:
     """Return the value of each column that is nearest to its mean."""
     with np.errstate(invalid="ignore", over="ignore"):
-        nearest = np.abs(values - values.mean(axis=0)).argmin(axis=0)
+        mean = values.mean(axis=0) if weight is None else weight @ values / weight.sum()
+        nearest = np.abs(values - mean).argmin(axis=0)
     return np.asarray(values[nearest, np.arange(values.shape[1])])
 
 

@@ -27,6 +27,7 @@ Array = NDArray[np.float64]
 
 ROOM = 2.0  # rho is more than the last range: M will be less, and the ball larger
 ROUNDING = float(np.finfo(float).eps)  # of a gradient
+DIGITS = 1e-12  # more than this rounding of a gradient is part of the bound
 GROWTH = 4  # of the largest range: from a try to the next, beyond which none will do
 
 
@@ -61,6 +62,8 @@ class SubsetBound:
         while True:
             M: Any = sample.curvature(p, sample.share / (1 + 0.5 * reach))
             bound = 0.5 * float(np.sum(G * M(G)))
+            if rounding.max() > DIGITS:
+                bound = (np.sqrt(max(bound, 0.0)) + np.sqrt(0.5 * M.reach(rounding))) ** 2
             if M.hides(G, rounding) or (bends and not bound <= wanted):
                 return np.inf
             if not bends:

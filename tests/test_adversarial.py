@@ -194,6 +194,10 @@ def test_each_distortion(name, task, weighted):
             assert model.converged_
 
 
+FAR_LEVELS = ["rare_levels", "years", "zero"]
+ALL_SCALES = ["scales", "two_scales", "duplicate"]
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     names=st.lists(st.sampled_from(sorted(DISTORTIONS)), max_size=3, unique=True),
@@ -208,6 +212,9 @@ def test_each_distortion(name, task, weighted):
 @example(["duplicate"], 200, 6, 0, False, "linear", "dense float32", True)
 @example(["years", "nearly_equal"], 60, 4, 39, False, "unpenalised", "dense float64", True)
 @example(["scales"], 12, 12, 1, True, "linear", "dense float64", True)
+@example(["heavy_tails", "in_order"], 3, 2, 3, True, "linear", "dense float64", True)
+@example(FAR_LEVELS, 19, 2, 446, True, "unpenalised", "dense float64", True)
+@example(ALL_SCALES, 7, 7, 3427738, False, "linear", "dense float64", False)
 @example(["duplicate", "scales"], 40, 6, 0, False, "linear", "dense float64", True)
 def test_distortions_together(names, n, d, seed, weighted, task, form, fit_intercept):
     # Uncentred, columns far from 0 are equal to a millionth.
