@@ -59,6 +59,17 @@ class Moments(NamedTuple):
     square: Array
 
 
+class Basis(NamedTuple):
+    """The columns (x - pilot) T in which the optimum is sought."""
+
+    T: Array
+    within: Array  # T'T
+    null: NDArray[np.bool_]  # which columns are zero
+    unit: Array  # 1 / the length of each stored column
+    pilot: Array
+    origin: Array  # the targets' pilot
+
+
 def pays(f: Objective) -> bool:
     """Return whether the Gram matrix of the columns is the best way to the optimum."""
     n, d = f.n_active, f.rows.n_features
@@ -84,14 +95,16 @@ def solve(f: Objective) -> Solved:
     pilot, origin = _pilot(f)
     seen = _moments(f, pilot, origin, None)
     alpha = float(f.alpha.min(initial=np.inf))
-    T, unit, null = np.eye(d), equilibrate(seen.gram), np.diag(seen.gram) == 0
-    H = seen.gram + alpha * T
-    scale, passes = equilibrate(H)[~null], 1
+    T = within = np.eye(d)
+    unit, null = equilibrate(seen.gram), np.diag(seen.gram) == 0
+    scale, passes = None, 1
     while passes <= ROTATIONS:
-        kept = np.flatnonzero(~null)
-        E = H[np.ix_(kept, kept)]
+        kept = _others(null)
+        E = (seen.gram + alpha * within)[kept][:, kept]
         if not E.any() or well_posed(E):
             break
+        if scale is None:
+            scale = equilibrate(E)
         roots, V = eigh(scale[:, None] * E * scale)
         if roots[0] > RESOLVED * roots[-1]:
             break
@@ -102,16 +115,16 @@ def solve(f: Objective) -> Solved:
         if passes == 1:
             pilot, origin = pilot + seen.mean, origin + seen.target
         seen = _moments(f, pilot, origin, T)
-        passes += 1
-        H = seen.gram + alpha * (T.T @ T)
+        passes, within = passes + 1, T.T @ T
         null = _null(seen, T, unit)
         # A column that is short now holds rounding, which its own scale would enlarge.
         scale = np.ones(d - np.count_nonzero(null))
-    solved = _optimum(f, seen, T, null, null, unit, pilot, origin, passes)
+    basis = Basis(T, within, null, unit, pilot, origin)
+    solved = _optimum(f, seen, basis, null, passes)
     if passes == 1 or not (null.any() and f.alpha.any()):
         return solved
     # Under a penalty, null columns have coefficients: of which few digits may be left.
-    other = _optimum(f, seen, T, null, np.zeros_like(null), unit, pilot, origin, passes)
+    other = _optimum(f, seen, basis, np.zeros_like(null), passes)
     lower = other.value < solved.value
     return Solved(
         np.where(lower[:, None], other.coef, solved.coef),
@@ -129,34 +142,30 @@ def _null(seen: Moments, T: Array, unit: Array) -> NDArray[np.bool_]:
     return np.asarray(np.diag(seen.gram) <= NULL * len(T) * length)
 
 
+def _others(dropped: NDArray[np.bool_]) -> Any:
+    """Return the index of the columns that are kept."""
+    return np.flatnonzero(~dropped) if dropped.any() else slice(None)
+
+
 def _optimum(
-    f: Objective,
-    seen: Moments,
-    T: Array,
-    null: NDArray[np.bool_],
-    dropped: NDArray[np.bool_],
-    unit: Array,
-    pilot: Array,
-    origin: Array,
-    passes: int,
+    f: Objective, seen: Moments, basis: Basis, dropped: NDArray[np.bool_], passes: int
 ) -> Solved:
     """Return the optimum, of least norm over the columns (x - pilot) T that are null.
 
     Where there is a penalty, it is that over the columns that are not `dropped`.
     """
+    T, within, null, unit, pilot, origin = basis
     coef = np.zeros((f.n_outputs, f.rows.n_features))
     value, gap, lift = np.zeros((3, f.n_outputs))
     groups = []
-    for alpha in np.unique(f.alpha):
-        of = np.flatnonzero(f.alpha == alpha)
-        kept = np.flatnonzero(~(null if alpha == 0 else dropped))
-        B, cross = T[:, kept], seen.cross[np.ix_(kept, of)]
-        H = seen.gram[np.ix_(kept, kept)]
-        if alpha > 0:
-            H = H + alpha * (B.T @ B)
+    for alpha in sorted(set(f.alpha.tolist())):
+        of = _others(f.alpha != alpha)
+        kept = _others(null if alpha == 0 else dropped)
+        B, cross = T[:, kept], seen.cross[kept][:, of]
+        H = (seen.gram + alpha * within)[kept][:, kept]
         scale = equilibrate(H)
         solve = partial(_scaled, scale, factorised(scale[:, None] * H * scale))
-        w = np.zeros((len(H), len(of)))
+        w = np.zeros_like(cross)
         for _ in range(2):  # the second takes off what the first left by rounding
             w -= solve(H @ w - cross)
         g = H @ w - cross
@@ -199,7 +208,7 @@ def _refined(f: Objective, solved: Solved, T: Array, pilot: Array, groups: Any) 
         gap, step = off, np.zeros_like(coef)
         up = left.target.copy()
         for alpha, of, kept, solve in groups:
-            g = alpha * (coef[of] @ T[:, kept]).T - left.cross[np.ix_(kept, of)]
+            g = alpha * (coef[of] @ T[:, kept]).T - left.cross[kept][:, of]
             move = solve(g)
             gap[of] += 0.5 * np.abs(np.sum(g * move, axis=0))
             step[of] = (T[:, kept] @ move).T
@@ -260,15 +269,12 @@ def _pilot(f: Objective) -> tuple[Array, Array]:
     X = f.rows.X[places]
     X = np.asarray(X.toarray() if issparse(X) else X, np.float64)
     weight = None if f.weight is None else f.weight[places]
-    return _central(X, weight), _central(f.y[places], weight)
-
-
-def _central(values: Array, weight: Array | None) -> Array:
-    """Return the value of each column that is nearest to its mean."""
+    values = np.hstack([X, f.y[places]])
     with np.errstate(invalid="ignore", over="ignore"):
         mean = values.mean(axis=0) if weight is None else weight @ values / weight.sum()
         nearest = np.abs(values - mean).argmin(axis=0)
-    return np.asarray(values[nearest, np.arange(values.shape[1])])
+    centre = values[nearest, np.arange(len(nearest))]
+    return centre[:d], centre[d:]
 
 
 def _moments(f: Objective, pilot: Array, origin: Array, T: Array | None) -> Moments:

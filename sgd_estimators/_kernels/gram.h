@@ -3,43 +3,64 @@
 #define SGD_ESTIMATORS_GRAM_H
 #include "simd.h"
 
-/* H_jk += sum_i a_ij b_ik, in squares of eight on and below the diagonal; `width`, a
-   multiple of 8, counts the doubles from one row to the next. */
+/* Eight rows of eight sums fill the registers of AVX-512; others hold four. */
+#if defined(__AVX512F__)
+#define WIDE 1
+#elif defined(TARGETS)
+#define WIDE __builtin_cpu_supports("avx512f")
+#else
+#define WIDE 0
+#endif
+
+/* Does something with 2, 4 or 8 rows of sums, each of which is a name: s0, s1, ... */
+#define TWO(DO) DO(0) DO(1)
+#define FOUR(DO) TWO(DO) DO(2) DO(3)
+#define EIGHT(DO) FOUR(DO) DO(4) DO(5) DO(6) DO(7)
+#define ZERO(r) double s##r[8] = {0};
+#define ADD_ROW(r) s##r[k] += a[r] * b[k];
+#define STORE_ROW(r) h[r * width + k] += s##r[k];
+#define ADD_OUTER(ROWS)                                                            \
+    do {                                                                           \
+        ROWS(ZERO)                                                                 \
+        for (Py_ssize_t i = 0; i < n; i++, a += width, b += width) {               \
+            SIMD                                                                   \
+            for (int k = 0; k < 8; k++) { ROWS(ADD_ROW) }                          \
+        }                                                                          \
+        SIMD                                                                       \
+        for (int k = 0; k < 8; k++) { ROWS(STORE_ROW) }                            \
+    } while (0)
+
+/* H_jk += sum_i a_ij b_ik, in squares of eight on and below the diagonal, for j < size;
+   `width`, a multiple of 8, counts the doubles from one row to the next. */
 CLONES static void add_products(const double *RESTRICT A, const double *RESTRICT B,
-                                Py_ssize_t n, Py_ssize_t width, double *RESTRICT H)
+                                Py_ssize_t n, Py_ssize_t width, Py_ssize_t size,
+                                double *RESTRICT H)
 {
-    for (Py_ssize_t begin = 0; begin < width; begin += 8)
-        for (Py_ssize_t j = 0; j <= begin; j += 8) {
-            const double *a = A + begin, *b = B + j;
-            double s0[8] = {0}, s1[8] = {0}, s2[8] = {0}, s3[8] = {0}, s4[8] = {0},
-                   s5[8] = {0}, s6[8] = {0}, s7[8] = {0};
-            for (Py_ssize_t i = 0; i < n; i++, a += width, b += width) {
-                SIMD
-                for (int k = 0; k < 8; k++) {
-                    s0[k] += a[0] * b[k];
-                    s1[k] += a[1] * b[k];
-                    s2[k] += a[2] * b[k];
-                    s3[k] += a[3] * b[k];
-                    s4[k] += a[4] * b[k];
-                    s5[k] += a[5] * b[k];
-                    s6[k] += a[6] * b[k];
-                    s7[k] += a[7] * b[k];
-                }
-            }
-            double *h = H + begin * width + j;
-            SIMD
-            for (int k = 0; k < 8; k++) {
-                h[k] += s0[k];
-                h[width + k] += s1[k];
-                h[2 * width + k] += s2[k];
-                h[3 * width + k] += s3[k];
-                h[4 * width + k] += s4[k];
-                h[5 * width + k] += s5[k];
-                h[6 * width + k] += s6[k];
-                h[7 * width + k] += s7[k];
-            }
+    const Py_ssize_t most = WIDE ? 8 : 4;
+    for (Py_ssize_t j = 0, rows; j < size; j += rows) {
+        rows = size - j <= 2 ? 2 : size - j <= 4 ? 4 : most;
+        for (Py_ssize_t k = 0; k <= j; k += 8) {
+            const double *a = A + j, *b = B + k;
+            double *h = H + j * width + k;
+            if (rows == 8) ADD_OUTER(EIGHT);
+            else if (rows == 4) ADD_OUTER(FOUR);
+            else ADD_OUTER(TWO);
         }
+    }
 }
+
+#define ADD_FORM(r) s##r[k] += b[r] * a[k];
+#define STORE_FORM(r) out[8 * i + k] += s##r[k] * own[8 * r + k];
+#define ADD_FORMS(ROWS)                                                            \
+    do {                                                                           \
+        ROWS(ZERO)                                                                 \
+        for (Py_ssize_t c = 0; c < j + 8; c++, a += 8, b += 8) {                   \
+            SIMD                                                                   \
+            for (int k = 0; k < 8; k++) { ROWS(ADD_FORM) }                         \
+        }                                                                          \
+        SIMD                                                                       \
+        for (int k = 0; k < 8; k++) { ROWS(STORE_FORM) }                           \
+    } while (0)
 
 /* out += a' B a of eight rows a at a time: `turned` holds their `width` columns, eight
    numbers each, and `lower` for every eight rows of B the columns up to the diagonal. */
@@ -49,27 +70,13 @@ CLONES static void add_forms(const double *RESTRICT turned, const double *RESTRI
     for (Py_ssize_t j = 0; j < width; lower += 8 * (j + 8), j += 8)
         for (Py_ssize_t i = 0; i < eights; i++) {
             const double *a = turned + 8 * width * i, *own = a + 8 * j, *b = lower;
-            double s0[8] = {0}, s1[8] = {0}, s2[8] = {0}, s3[8] = {0}, s4[8] = {0},
-                   s5[8] = {0}, s6[8] = {0}, s7[8] = {0};
-            for (Py_ssize_t k = 0; k < j + 8; k++, a += 8, b += 8) {
-                SIMD
-                for (int q = 0; q < 8; q++) {
-                    s0[q] += b[0] * a[q];
-                    s1[q] += b[1] * a[q];
-                    s2[q] += b[2] * a[q];
-                    s3[q] += b[3] * a[q];
-                    s4[q] += b[4] * a[q];
-                    s5[q] += b[5] * a[q];
-                    s6[q] += b[6] * a[q];
-                    s7[q] += b[7] * a[q];
-                }
+            if (WIDE) {
+                ADD_FORMS(EIGHT);
+                continue;
             }
-            SIMD
-            for (int q = 0; q < 8; q++)
-                out[8 * i + q] += s0[q] * own[q] + s1[q] * own[8 + q]
-                                  + s2[q] * own[16 + q] + s3[q] * own[24 + q]
-                                  + s4[q] * own[32 + q] + s5[q] * own[40 + q]
-                                  + s6[q] * own[48 + q] + s7[q] * own[56 + q];
+            ADD_FORMS(FOUR);
+            a = turned + 8 * width * i, own += 32, b = lower + 4;
+            ADD_FORMS(FOUR);
         }
 }
 

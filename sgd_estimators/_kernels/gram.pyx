@@ -5,7 +5,8 @@ X may be an array in any order, of which no copy is made.
 import numpy as np
 
 cdef extern from "gram.h" nogil:
-    void add_products(const double*, const double*, Py_ssize_t, Py_ssize_t, double*)
+    void add_products(const double*, const double*, Py_ssize_t, Py_ssize_t, Py_ssize_t,
+                      double*)
     void add_forms(const double*, const double*, Py_ssize_t, Py_ssize_t, double*)
     void weigh_rows(const double*, const double*, Py_ssize_t, Py_ssize_t, double*)
     void see_f64(const double*, Py_ssize_t, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
@@ -108,7 +109,7 @@ def gram(const real[:, :] X, rows, const double[::1] weight=None,
                 for i in range(m):
                     s[i] = weight[places[i]]
                 weigh_rows(&A[0, 0], &s[0], m, width, &B[0, 0])
-            add_products(&A[0, 0], &B[0, 0], m, width, &H[0, 0])
+            add_products(&A[0, 0], &B[0, 0], m, width, size, &H[0, 0])
     below = np.tril(np.asarray(H)[:size, :size])
     return below + np.tril(below, -1).T
 

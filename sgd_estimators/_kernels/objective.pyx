@@ -66,14 +66,18 @@ cdef class Objective:
         self._chunk = rows.chunk if self.n_outputs == 1 else rows.chunk_of_several
         self._Z = np.zeros((self._chunk, self.n_outputs))
         self._losses = np.zeros(self.n_outputs)
-        self.set_metric(rows.mean, rows.scale)
+        self._see_penalty()
 
     def set_metric(self, mean, scale):
         """Work in the metric (x - mean) / scale; f, in the user's units, stays the same."""
         self.rows.set_metric(mean, scale)
         self._blocks = None
+        self._see_penalty()
+
+    def _see_penalty(self):
+        """Take the penalty to the metric of the rows."""
         penalty = aligned(self.n_outputs, self.rows.n_features + self.rows.fit_intercept)
-        penalty[:, :self.rows.n_features] = self.alpha[:, None] / scale**2
+        penalty[:, :self.rows.n_features] = self.alpha[:, None] / self.rows.scale**2
         self._penalty = penalty
         self._lambda = &self._penalty[0, 0] if self.n_params > 0 else NULL
 

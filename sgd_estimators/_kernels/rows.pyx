@@ -25,7 +25,8 @@ WIDEST = 512  # rows of a block that is worth the adding up of its products
 def aligned(Py_ssize_t n_rows, Py_ssize_t width):
     """Return zeros, each row from a cache line on where width is a multiple of 8."""
     flat = np.zeros(n_rows * width + 8)
-    begin = -(flat.ctypes.data // 8) % 8
+    cdef double[::1] view = flat
+    cdef Py_ssize_t begin = -(<Py_ssize_t>&view[0] // 8) & 7
     return flat[begin:begin + n_rows * width].reshape(n_rows, width)
 
 

@@ -26,6 +26,7 @@
 
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__) \
     && __GNUC__ >= 12 && !defined(__SANITIZE_ADDRESS__)
+#define TARGETS
 #define CLONES                                                                     \
     __attribute__((unused, target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #else
