@@ -1,17 +1,21 @@
 """What a run takes its steps on: f's mini-batches, corrected, in the run's coordinates."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from . import _auto
+from ._kernels.combined import run_combined_epoch
 from ._kernels.dual import Dual
 from ._kernels.epoch import run_epoch
 from ._kernels.lazy import run_lazy_epoch
 from ._kernels.objective import Objective
 from ._kernels.order import Order
 from ._kernels.preconditioned import Preconditioned
-from ._kernels.steps import SGDStep, Step
+from ._kernels.steps import AdaGradStep, AveragedStep, SGDStep, Step
+from ._kernels.touched import run_touched_epoch
 from ._kernels.variance import Corrected
 from ._newton import Samples, learn
 from ._rates import check_rate
@@ -21,7 +25,10 @@ from ._state import Plan, Run
 Array = NDArray[np.float64]
 
 
-LATE = 20  # columns that a step on all of them moves while it moves one by itself
+# Columns that a step on all of them moves while it moves one by itself: of powers, by
+LATE = 20
+TOUCHED = 4  # the step itself, and by two numbers for all of them
+COMBINED = 1
 
 
 class Estimate:
@@ -78,8 +85,11 @@ class Estimate:
             run.W, loss = self.batches.ascend(W, order)
             return loss
         size = run.batch_size
-        if run.rule is None and may_be_lazy(self.batches, run.step, rates, size):
-            return run_lazy_epoch(self.batches, W, order, size, len(rates), rates[0])
+        sparse = None
+        if run.rule is None:
+            sparse = sparse_epoch(self.batches, run.step, rates, size)
+        if sparse is not None:
+            return float(sparse(self.batches, run.step, W, order, size, rates))
         if self.inside is not None:
             W = self.inside.inside(W)
         loss = run_epoch(self.batches, run.step, W, order, size, rates, run.rule)
@@ -98,19 +108,28 @@ class Estimate:
         return W if found is inside else self.inside.outside(found.reshape(W.shape))
 
 
-def may_be_lazy(f: Objective, step: Step, rates: Array, size: int) -> bool:
-    """Return whether an epoch of these steps is cheaper by `run_lazy_epoch`, and its own.
+def sparse_epoch(f: Objective, step: Step, rates: Array, size: int) -> Any:
+    """Return a loop that costs what the non-zeros cost, where it is exact and cheaper.
 
     Powers of 1 - rate lambda are steps of one rate; of a tiny lambda they are rounding.
+    Those of a tiny momentum leave the range of floats after a few steps.
     """
-    rows, rate = f.rows, float(rates[0])
-    entries = size * rows.X.nnz / rows.n_rows if issparse(rows.X) else np.inf
-    if LATE * entries > rows.n_features or np.ptp(rates) > 0 or not rate > 0:
-        return False
+    rows, d = f.rows, f.rows.n_features
+    if not issparse(rows.X) or rows.mean.any() or rows.X.nnz == 0:
+        return None
+    columns = d * rows.n_rows / (size * rows.X.nnz)  # for each non-zero of a batch
+    inner = step.inner if isinstance(step, AveragedStep) else step
+    penalty = f.penalty[:, :d]
+    pull = rates.max() * penalty
+    if type(f) is Objective and np.ptp(penalty) == 0:
+        if type(inner) is SGDStep and pull[0, 0] < 1 and not 0 < inner.beta < 1e-3:
+            return run_combined_epoch if columns >= COMBINED else None
+        if type(inner) is AdaGradStep and penalty[0, 0] == 0:
+            return run_touched_epoch if columns >= TOUCHED else None
     plain = type(f) in (Objective, Corrected) and type(step) is SGDStep and step.beta == 0
-    pull = rate * f.penalty[:, : rows.n_features]
     known = np.all((pull == 0) | ((pull > 1e-100) & (pull < 1)))
-    return bool(plain and known and not rows.mean.any())
+    steady = rates[0] > 0 and np.ptp(rates) == 0
+    return run_lazy_epoch if plain and known and steady and columns >= LATE else None
 
 
 def check(f: Objective, plan: Plan) -> None:

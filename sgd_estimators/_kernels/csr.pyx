@@ -22,12 +22,6 @@ cdef enum:
 
 
 cdef class CsrRows(Rows):
-    cdef const double[::1] x64
-    cdef const float[::1] x32
-    cdef const int[::1] indices32, indptr32
-    cdef const long long[::1] indices64, indptr64
-    cdef bint is_double, is_long
-
     def __init__(self, X, bint fit_intercept):
         super().__init__(X, fit_intercept)
         self.is_double = X.dtype == np.float64
@@ -92,6 +86,40 @@ cdef class CsrRows(Rows):
             return csr_columns(&self.indices64[0], &self.indptr64[0], batch, n, t, mark,
                                found)
         return csr_columns(&self.indices32[0], &self.indptr32[0], batch, n, t, mark, found)
+
+    cdef void score(self, const Py_ssize_t* batch, Py_ssize_t n, const Combined* c,
+                    double* Z) noexcept nogil:
+        """Write the scores of some rows by combined coefficients to Z, n x K."""
+        if self.is_long:
+            if self.is_double:
+                score_f64_i64(&self.x64[0], &self.indices64[0],
+                              &self.indptr64[0], batch, n, c, Z)
+            else:
+                score_f32_i64(&self.x32[0], &self.indices64[0],
+                              &self.indptr64[0], batch, n, c, Z)
+        elif self.is_double:
+            score_f64_i32(&self.x64[0], &self.indices32[0],
+                          &self.indptr32[0], batch, n, c, Z)
+        else:
+            score_f32_i32(&self.x32[0], &self.indices32[0],
+                          &self.indptr32[0], batch, n, c, Z)
+
+    cdef void pull(self, const Py_ssize_t* batch, Py_ssize_t n, const double* Z,
+                   Combined* c) noexcept nogil:
+        """Move combined coefficients by the gradients of some rows, whose slopes are Z."""
+        if self.is_long:
+            if self.is_double:
+                pull_f64_i64(&self.x64[0], &self.indices64[0],
+                             &self.indptr64[0], batch, n, Z, c)
+            else:
+                pull_f32_i64(&self.x32[0], &self.indices64[0],
+                             &self.indptr64[0], batch, n, Z, c)
+        elif self.is_double:
+            pull_f64_i32(&self.x64[0], &self.indices32[0],
+                         &self.indptr32[0], batch, n, Z, c)
+        else:
+            pull_f32_i32(&self.x32[0], &self.indices32[0],
+                         &self.indptr32[0], batch, n, Z, c)
 
     def seen(self, rows):
         """Return these rows as they are seen, the intercept's column included."""

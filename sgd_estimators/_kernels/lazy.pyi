@@ -3,12 +3,13 @@ from numpy.typing import NDArray
 
 from .objective import Objective
 from .order import Order
+from .steps import Step
 
 def run_lazy_epoch(
     f: Objective,
+    move: Step,
     W: NDArray[np.float64],
     order: Order,
     batch_size: int,
-    n_batches: int,
-    rate: float,
+    rates: NDArray[np.float64],
 ) -> float: ...

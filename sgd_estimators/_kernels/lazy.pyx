@@ -81,13 +81,15 @@ cdef class Late:
             self.V[o, j] = u / self.scale[j]
 
 
-def run_lazy_epoch(Objective f, W, Order order, Py_ssize_t batch_size,
-                   Py_ssize_t n_batches, double rate):
+def run_lazy_epoch(Objective f, move, W, Order order, Py_ssize_t batch_size,
+                   const double[::1] rates):
     """Do what `run_epoch` does with `SGDStep` at one rate: W <- W - rate grad f_B(W).
 
     The rows are CSR and not centred, and rate times the penalty is below 1.
     """
     cdef Py_ssize_t d = f.rows.n_features, K = f.n_outputs, width = d + f.rows.fit_intercept
+    cdef Py_ssize_t n_batches = rates.shape[0]
+    cdef double rate = rates[0]
     cdef double[:, ::1] m = np.zeros((K, width)), A = f._A, V = f._V
     cdef bint renews = False
     if isinstance(f, Corrected):

@@ -12,6 +12,7 @@ class Step:
 
 class SGDStep(Step):
     beta: float
+    nesterov: bool
     def __init__(
         self, n_params: int, momentum: float = 0.0, nesterov: bool = False
     ) -> None: ...

@@ -88,7 +88,7 @@ cdef class SGDStep(Step):
     """
 
     cdef readonly double beta
-    cdef bint nesterov
+    cdef readonly bint nesterov
 
     def __init__(self, n_params, double momentum=0.0, bint nesterov=False):
         self.beta = momentum
