@@ -3,8 +3,13 @@
 With V = (1/S) sum_i s_i (target_i - prediction_i) x_i at any feasible point of the dual,
 Fenchel's inequality gives f* >= dual(V). For squared losses the Newton decrement
 1/2 g' H^-1 g is the distance itself.
+
+All of them hold of the numbers that were computed, and so have their rounding in them: that
+of scores whose large terms cancel, and that of the gradient.
 """
 
+import math
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -14,9 +19,13 @@ from scipy.special import entr
 from ._gram import gram
 from ._kernels.losses import Softmax, Squared
 from ._kernels.objective import Objective
+from ._kernels.rows import span
+from ._scores import apart, turned
 
 Array = NDArray[np.float64]
 
+EPS = float(np.finfo(float).eps)
+APART, LEFT = 0.5, 0.1  # of a bound that is small enough: its two parts
 CHEAP = 1e9  # multiplications that a Gram matrix may cost
 
 
@@ -38,14 +47,14 @@ class Certificate:
         self._spectra: dict[float, tuple[Array, Array, Array]] = {}
         self._centre: tuple[Array, Array] | None = None
 
-    def bound(self, W: Array, value: float, G: Array) -> tuple[Array, str]:
+    def bound(self, W: Array, value: float | Array, G: Array) -> tuple[Array, str]:
         """Return bounds on f(W) - f*, one an output of a squared loss, and their name.
 
         Parameters
         ----------
         W : ndarray of shape (n_outputs, n_columns)
-        value : float
-            f(W).
+        value : float or ndarray of shape (n_outputs,)
+            f(W), or that of each output of a squared loss.
         G : ndarray of the shape of W
             The gradient of f at W.
 
@@ -55,17 +64,64 @@ class Certificate:
             Infinite where no bound is known.
         name : {"least squares", "fenchel", "none"}
         """
+        noise, rounding = self.noise(W, value), self.rounding(W, value)
         if self._exact:
-            gap = self._decrement(G)
+            gap = self._decrement(G, rounding)
             if np.isfinite(gap).all():
-                return gap, "least squares"
+                return gap + noise, "least squares"
         if np.all(self.f.alpha > 0):
-            gap = self._ridge_gap(G) if self._squared else self._entropy_gap(W, value, G)
+            if self._squared:
+                gap = self._ridge_gap(G, rounding)
+            else:
+                gap = self._entropy_gap(W, float(value), G, rounding)
             if np.isfinite(gap).all():
-                return gap, "fenchel"
+                return gap + noise, "fenchel"
         return np.full(self.f.n_outputs if self._squared else 1, np.inf), "none"
 
-    def _decrement(self, G: Array) -> Array:
+    def noise(self, W: Array, value: float | Array) -> Array:
+        """Return what f has of rounding: that of scores whose large terms cancel.
+
+        It differs from row to row, so that f gets it over the root of their number.
+        """
+        score, slope = self._sizes(W, value)
+        noise = score * (slope * self._alone + score)
+        return noise if self._squared else noise.max(keepdims=True)
+
+    def rounding(self, W: Array, value: float | Array) -> Array:
+        """Return what the gradient has of rounding: columns are centred after sums."""
+        rows, d = self.f.rows, self.f.rows.n_features
+        score, slope = self._sizes(W, value)
+        unit = np.ones(W.shape[1])
+        unit[:d] += np.abs(rows.mean / rows.scale)
+        return EPS * np.outer(slope, unit) + score[:, None]
+
+    def _sizes(self, W: Array, value: float | Array) -> tuple[Array, Array]:
+        """Return the rounding of the scores of each output, and the size of its slopes."""
+        rows = self.f.rows
+        terms = np.abs(W[:, : rows.n_features]) @ np.abs(rows.mean / rows.scale)
+        slope = np.ones(len(W))
+        if self._squared:
+            slope = np.sqrt(np.minimum(2 * value, self._size))
+        return EPS * terms, slope
+
+    @cached_property
+    def share(self) -> Array:
+        """What each active row counts in f."""
+        f = self.f
+        weight = np.ones(f.n_active) if f.weight is None else f.take(f.weight)
+        return np.asarray(weight / f.total_weight)
+
+    @cached_property
+    def _alone(self) -> float:
+        """The root of the sum of the squares of what each row counts in f."""
+        f = self.f
+        return (
+            1 / math.sqrt(f.n_active)
+            if f.weight is None
+            else float(np.linalg.norm(self.share))
+        )
+
+    def _decrement(self, G: Array, rounding: Array) -> Array:
         """Return 1/2 g' H^+ g; infinite if g leaves the range of H by more than rounding.
 
         Rank is decided on H equilibrated.
@@ -73,12 +129,12 @@ class Certificate:
         gap = np.empty(len(G))
         for k, g in enumerate(G):
             scale, roots, basis = self._spectrum_of(float(self.f.alpha[k]))
-            parts = basis.T @ (scale * g)
-            eps = float(np.finfo(float).eps)
-            kept = roots > 1e3 * len(g) * eps * roots[-1]  # beyond the Gram's own error
+            parts = np.abs(basis.T @ (scale * g))
+            kept = roots > 1e3 * len(g) * EPS * roots[-1]  # beyond the Gram's own error
             lost = float(np.linalg.norm(parts[~kept]))
+            parts += np.abs(basis.T) @ (scale * rounding[k])
             gap[k] = 0.5 * np.sum(parts[kept] ** 2 / roots[kept])
-            if lost > 100 * eps * np.sqrt(self._size[k] * roots[-1]):
+            if lost > 100 * EPS * np.sqrt(self._size[k] * roots[-1]):
                 gap[k] = np.inf
         return gap
 
@@ -97,11 +153,11 @@ class Certificate:
         return self._spectra[alpha]
 
     @cached_property
-    def rounding(self) -> Array | float:
+    def unseen(self) -> Array | float:
         """What f cannot tell from 0: predictions of y are off by a few roundings."""
         if not self._squared:
             return 0.0
-        size = 0.5 * (10 * np.finfo(float).eps) ** 2 * self._size
+        size = 0.5 * (10 * EPS) ** 2 * self._size
         return size if len(size) > 1 else float(size[0])
 
     @cached_property
@@ -111,7 +167,7 @@ class Certificate:
         size: Array = np.maximum(np.mean(y * y, axis=0), np.finfo(float).tiny)
         return size
 
-    def _ridge_gap(self, G: Array) -> Array:
+    def _ridge_gap(self, G: Array, rounding: Array) -> Array:
         """Return the gap at the best intercept plus what the intercept itself is off."""
         d = self.f.rows.n_features
         penalty, slope = self.f.penalty[:, :d], G[:, :d]
@@ -119,7 +175,8 @@ class Certificate:
         if self.f.rows.fit_intercept:
             wrong = G[:, d:]
             slope = slope - wrong * self._means
-            off = 0.5 * wrong[:, 0] ** 2
+            off = 0.5 * (np.abs(wrong) + rounding[:, d:])[:, 0] ** 2
+        slope = np.abs(slope) + rounding[:, :d]
         gap: Array = off + 0.5 * np.sum(slope * slope / penalty, axis=1)
         return gap
 
@@ -160,7 +217,7 @@ class Certificate:
             self._seen = rows.mean, rows.scale
         return self._centre
 
-    def _entropy_gap(self, W: Array, value: float, G: Array) -> Array:
+    def _entropy_gap(self, W: Array, value: float, G: Array, rounding: Array) -> Array:
         """Return the gap of the logistic and the softmax loss.
 
         The dual point is q = c p + (1 - c) m: the predicted shares p, mixed with one
@@ -173,7 +230,7 @@ class Certificate:
         penalised = 0.5 * float(np.sum(f.penalty * W * W))
         entropy = value - penalised - float(np.sum(W * loss_slope))
         moment = -loss_slope[:, :d]  # (1/S) sum_i s_i (target_i - p_i) x_i
-        mixed = 0.0
+        mixed, c = 0.0, 1.0
         if f.rows.fit_intercept:
             true = self._shares
             given = true + self._all_classes(loss_slope[:, d], 0.0)
@@ -188,8 +245,39 @@ class Certificate:
                 rest = targets - self._own_classes(m)[:, None] * means
                 moment = c * moment + (1 - c) * rest
             entropy *= c
-        dual = entropy + mixed - 0.5 * float(np.sum(moment**2 / f.penalty[:, :d]))
-        return np.array([max(value - dual, 0.0)])
+        penalty = f.penalty[:, :d]
+        dual = entropy + mixed - 0.5 * float(np.sum(moment**2 / penalty))
+        off = c * rounding[:, :d]  # of the moment, with which entropy changes, too
+        turn = np.abs(c * W[:, :d] - c * moment / penalty)
+        unsure = float(np.sum(off * (turn + 0.5 * off / penalty)))
+        return np.array([max(value - dual, 0.0) + unsure])
+
+    def dual(self, W: Array, Z: Array, q: Array) -> float:
+        """Return the dual at any shares q of the classes on each row: f* is at least that.
+
+        It is f(W), whose scores are Z, less two distances: of q from the shares that Z
+        predicts, and of W from the point that q would be optimal for.
+        """
+        f, d = self.f, self.f.rows.n_features
+        s = self.share
+        if f.rows.fit_intercept:  # every class gets its true share
+            q = np.hstack([1 - q, q]) if q.shape[1] == 1 else q
+            given = s @ q
+            c = min(float(np.min(self._shares / given)), 1.0)
+            q = c * q + np.maximum(self._shares - c * given, 0.0)
+            q = q[:, -f.n_outputs :]
+        y = np.zeros((f.rows.n_rows, f.n_outputs))
+        label = f.take(f.y)
+        hot = label if f.n_outputs == 1 else label == np.arange(f.n_outputs)
+        y[span(f.indices)] = hot - q
+        linear = Objective(f.rows, Squared(), y, np.zeros(len(W)), f.weight, f.active)
+        linear.n_jobs = f.n_jobs
+        penalised = 0.5 * float(np.sum(f.penalty * W**2))
+        value = f.loss.slopes(label, s, Z.copy()) + penalised
+        off = linear.value_and_gradient(np.zeros(W.shape))[1] + f.penalty * W
+        off = np.abs(off) + self.rounding(W, value)
+        far = 0.5 * float(np.sum(off[:, :d] ** 2 / f.penalty[:, :d]))
+        return value - apart(s, Z, q) - far - float(self.noise(W, value).sum())
 
     @cached_property
     def _shares(self) -> Array:
@@ -207,3 +295,43 @@ class Certificate:
     def _own_classes(self, values: Array) -> Array:
         """Return the values of the outputs from those of all classes."""
         return values if self.f.n_outputs > 1 else values[1:]
+
+
+class Ground:
+    """The highest dual that is known: f* is at least that.
+
+    A dual point are the means that a step S from W predicts to first order. Where S solves
+    Newton's system, W + S is optimal for them: what S leaves of the gradient is all that is
+    off, beside the distance from them to the means at W + S, which is of the fourth order.
+
+    Parameters
+    ----------
+    certificate : Certificate
+        Of a penalised logistic or softmax loss.
+    wanted : callable
+        How near f* is near enough, by the value of f.
+    """
+
+    def __init__(self, certificate: Certificate, wanted: Callable[[float], float]) -> None:
+        self.certificate, self.wanted = certificate, wanted
+        self.height = -math.inf
+
+    def near(self, value: float, Z: Array, rise: Array) -> bool:
+        """Return whether a step would do, if it were exact, that adds `rise` to scores."""
+        certificate = self.certificate
+        q = turned(certificate.f.loss, Z, rise)
+        if q is None:
+            return False
+        return apart(certificate.share, Z + rise, q) <= APART * self.wanted(value)
+
+    def solved(self, value: float, R: Array) -> bool:
+        """Return whether what a step leaves of the gradient, R, is next to nothing."""
+        f, d = self.certificate.f, self.certificate.f.rows.n_features
+        left = 0.5 * float(np.sum(R[:, :d] ** 2 / f.penalty[:, :d]))
+        return left <= LEFT * self.wanted(value)
+
+    def lift(self, W: Array, Z: Array, rise: Array) -> None:
+        """Learn the dual of the step that led to W and added `rise` to the scores Z."""
+        q = turned(self.certificate.f.loss, Z, rise)
+        if q is not None:
+            self.height = max(self.height, self.certificate.dual(W, Z + rise, q))

@@ -25,11 +25,11 @@ class Whole:
 
     def reach(self, rounding: Array) -> float:
         """Return the most that G . P^-1 G can be where G is rounding."""
-        return self.inverse.reach(np.tile(rounding, self.n_outputs))
+        return self.inverse.reach(rounding.reshape(-1))
 
     def hides(self, G: Array, rounding: Array) -> bool:
         """Return whether G is more than rounding where the matrix is no more than that."""
-        return self.inverse.hides(G.reshape(-1), np.tile(rounding, self.n_outputs))
+        return self.inverse.hides(G.reshape(-1), rounding.reshape(-1))
 
     @property
     def roots(self) -> Array:
@@ -60,12 +60,13 @@ class Blocks:
     def reach(self, rounding: Array) -> float:
         """Return the most that G . P^-1 G can be where G is rounding."""
         inverses = np.resize(np.array(self.inverses), self.n_outputs)
-        return float(sum(inverse.reach(rounding) for inverse in inverses))
+        parts = zip(inverses, rounding, strict=True)
+        return float(sum(inverse.reach(own) for inverse, own in parts))
 
     def hides(self, G: Array, rounding: Array) -> bool:
         """Return whether G is more than rounding where a matrix is no more than that."""
         inverses = np.resize(np.array(self.inverses), len(G))
-        return any(H.hides(g, rounding) for H, g in zip(inverses, G, strict=True))
+        return any(H.hides(*own) for H, *own in zip(inverses, G, rounding, strict=True))
 
     @property
     def roots(self) -> Array:

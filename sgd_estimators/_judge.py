@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
 
-from ._certificates import Certificate
+from ._certificates import Certificate, Ground
 from ._kernels.losses import Squared
 from ._kernels.objective import Objective
 from ._newton import Point
@@ -40,6 +40,7 @@ class Judge:
         self.f, self.tol, self.max_iter, self.watch = f, tol, max_iter, watch
         self.seed = seed
         self.certificate = Certificate(f)
+        self.ground = Ground(self.certificate, self._wanted)
         self.subset: SubsetBound | None = None
         self.records: list[dict[str, float]] = []
         self.begun = time.perf_counter()
@@ -52,14 +53,6 @@ class Judge:
     def floor(self) -> float:
         """Return f at the best constant."""
         return floor(self.f)
-
-    @cached_property
-    def alone(self) -> float:
-        """Return the root of the sum of the squares of what each row counts in f."""
-        f = self.f
-        if f.weight is None:
-            return 1 / math.sqrt(f.n_active)
-        return float(np.linalg.norm(f.take(f.weight))) / f.total_weight
 
     def _judge_all(self, points: Iterable[Point]) -> str:
         """Return why to stop at one of the points."""
@@ -118,31 +111,26 @@ class Judge:
 
     def _gap(self, point: Point, near: float, wanted: float) -> tuple[float, str]:
         """Return the best bound that is worth its cost, and its name."""
-        gap, name, noise = math.inf, "none", self._noise(point)
+        gap, name = math.inf, "none"
         if self.subset is not None and near <= min(self.subset.part * wanted, self.retry):
-            gap = self.subset.gap(point.W, point.G, wanted) + noise
+            rounding = self.certificate.rounding(point.W, point.value)
+            gap = self.subset.gap(point.W, point.G, wanted, rounding)
+            gap += float(self.certificate.noise(point.W, point.value).sum())
             self.retry = 0.3 * near
             name = "subset" if math.isfinite(gap) else "none"
         if self._certified(point.value, gap):
             return gap, name
         if near <= wanted or self.subset is None:
             bound, how = self.certificate.bound(point.W, point.value, point.G)
-            if (total := float(bound.sum()) + noise) < gap:
+            if (total := float(bound.sum())) < gap:
                 gap, name = total, how
+        if point.value - self.ground.height < gap:
+            noise = float(self.certificate.noise(point.W, point.value).sum())
+            gap = max(point.value - self.ground.height, 0.0) + noise
+            name = "fenchel"
         if point.value < gap:  # no loss is negative
             gap, name = point.value, "value"
         return gap, name
-
-    def _noise(self, point: Point) -> float:
-        """Return what f has of rounding: that of scores whose large terms cancel.
-
-        It differs from row to row, so that f gets it over the root of their number.
-        """
-        f, d = self.f, self.f.rows.n_features
-        terms = np.abs(point.W[:, :d]) @ np.abs(f.rows.mean / f.rows.scale)
-        score = float(np.finfo(float).eps * terms.max(initial=0.0))
-        slope = math.sqrt(2 * point.value) if isinstance(f.loss, Squared) else 1.0
-        return score * (slope * self.alone + score)
 
     def _outcome(self, reason: str) -> Outcome:
         assert self.best is not None

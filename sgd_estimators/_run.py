@@ -10,6 +10,7 @@ from . import _auto
 from ._certificates import Certificate
 from ._estimate import Estimate
 from ._exceptions import warn, warn_of_end
+from ._kernels.losses import Squared
 from ._kernels.objective import Objective
 from ._kernels.steps import AveragedStep
 from ._loop import Loop, turn
@@ -155,7 +156,8 @@ class Epochs(Loop):
         """Return the certificate; a part of a stream has none."""
         if self.plan.fresh:
             return np.array([math.inf]), "none"
-        return self.certificate.bound(W, value, G)
+        several = len(W) > 1 and isinstance(self.f.loss, Squared)
+        return self.certificate.bound(W, self._own(W) if several else value, G)
 
     def certified(self, gap: Array, value: float) -> bool:
         """Return whether gap <= tol (f0 - f + gap) + rounding, output by output."""
@@ -167,7 +169,7 @@ class Epochs(Loop):
         else:
             floors = self._floors()
             fallen = floors - self._parts()
-        rounding = 1e-14 * np.abs(floors) + self.certificate.rounding
+        rounding = 1e-14 * np.abs(floors) + self.certificate.unseen
         return bool(np.all(gap <= self.plan.tol * (fallen + gap) + rounding))
 
     def _parts(self) -> Array:
@@ -175,6 +177,10 @@ class Epochs(Loop):
         assert self.evaluated is not None
         W = self.evaluated[2]
         self.f.value_and_gradient(W)
+        return self._own(W)
+
+    def _own(self, W: Array) -> Array:
+        """Return f output by output at W, where it has been evaluated last."""
         penalised: Array = 0.5 * np.sum(self.f.penalty * W * W, axis=1)
         return self.f.losses + penalised
 

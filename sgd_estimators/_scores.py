@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, softmax
+from scipy.special import expit, log_softmax, rel_entr, softmax
 
 from ._kernels.losses import Logistic, Loss, Softmax
 from ._kernels.objective import Objective
@@ -15,6 +15,27 @@ def means(loss: Loss, Z: Array) -> Array:
     if isinstance(loss, Logistic):
         return np.asarray(expit(Z))
     return np.asarray(softmax(Z, axis=1)) if isinstance(loss, Softmax) else Z
+
+
+def turned(loss: Loss, Z: Array, rise: Array) -> Array | None:
+    """Return the means at Z + rise to first order; None where they are no means."""
+    p = means(loss, Z)
+    if isinstance(loss, Logistic):
+        turn = (1 - p) * rise
+        q = p + p * turn
+        fits = np.all((turn >= -1) & (q <= 1))
+    else:
+        turn = rise - np.sum(p * rise, axis=1, keepdims=True)
+        q = p + p * turn
+        fits = np.all(turn >= -1)
+    return q if fits else None
+
+
+def apart(s: Array, Z: Array, q: Array) -> float:
+    """Return the sum of s_i times the divergence of q_i from the means at Z."""
+    if q.shape[1] == 1:
+        q, Z = np.hstack([1 - q, q]), np.hstack([np.zeros_like(Z), Z])
+    return float(s @ np.sum(rel_entr(q, 1.0) - q * log_softmax(Z, axis=1), axis=1))
 
 
 def level(f: Objective, Z: Array) -> Array:

@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from . import _auto, _least_squares, _row_space
 from ._blas import one_thread
+from ._certificates import Ground
 from ._exceptions import warn
 from ._gram import curvature, passes
 from ._inverses import Blocks, Whole
@@ -128,7 +129,13 @@ class Passes(Judge):
 
     def reached(self, solved: Solved) -> bool:
         """Return whether the optimum of each output is certified."""
-        return bool(self._enough(solved.start, solved.value, solved.gap).all())
+        gap = self._whole_gap(solved)
+        return bool(self._enough(solved.start, solved.value, gap).all())
+
+    def _whole_gap(self, solved: Solved) -> Array:
+        """Return the gap of each output, with what f has of rounding."""
+        W = self.f.rows.from_user(solved.coef, solved.intercept)
+        return solved.gap + self.certificate.noise(W, solved.value)
 
     def _enough(self, start: Array, value: Array, gap: Array) -> NDArray[np.bool_]:
         """Return whether each target's gap is what `tol` asks for; or all is rounding."""
@@ -138,7 +145,7 @@ class Passes(Judge):
     def exact(self, solved: Solved) -> Outcome:
         """Return the solution of the normal equations."""
         W = self.f.rows.from_user(solved.coef, solved.intercept)
-        value, gap = float(solved.value.sum()), float(solved.gap.sum())
+        value, gap = float(solved.value.sum()), float(self._whole_gap(solved).sum())
         self.best = Point(W, value, np.zeros_like(W)), gap, "least squares"
         reason = "certified" if self.reached(solved) else "no_improvement"
         self._note(reason)
@@ -151,7 +158,7 @@ class Passes(Judge):
             if start is None:
                 start = self._ascended()
             W = _auto.start(f) if start is None else f.rows.from_user(*start)
-            for point in islice(newton(f, W), FEW):
+            for point in islice(newton(f, W, None, self._duals), FEW):
                 if stop := self._judge(point, math.inf):
                     return self._outcome(stop)
                 start = f.rows.to_user(point.W)
@@ -200,9 +207,9 @@ class Passes(Judge):
         f = self.f
         assert self.best is not None
         point, _, name = self.best
-        value, G = f.value_and_gradient(point.W)
+        G = f.value_and_gradient(point.W)[1]
         own = f.losses + 0.5 * np.sum(f.penalty * point.W**2, axis=1)
-        gap = np.minimum(self.certificate.bound(point.W, value, G)[0], own)
+        gap = np.minimum(self.certificate.bound(point.W, own, G)[0], own)
         far = np.flatnonzero(~self._enough(floors(f), own, gap))
         coef, intercept = f.rows.to_user(point.W)
         reason: str | None = "certified"
@@ -243,7 +250,12 @@ class Passes(Judge):
         if isinstance(f.loss, Softmax) and isinstance(P, Blocks):
             # P is the mean of what the classes' scores bend: L-BFGS would take it for more.
             return self._judge_all(
-                newton(f, point.W, lambda W: sample.curvature(sample.means(sample.A @ W.T)))
+                newton(
+                    f,
+                    point.W,
+                    lambda W: sample.curvature(sample.means(sample.A @ W.T)),
+                    self._duals,
+                )
             )
         if stop := self._judge(point, decrement(point, P)):
             return stop
@@ -309,11 +321,16 @@ class Passes(Judge):
             steps = least_squares(f, point, enough)
             points = chain([point], steps if penalised else islice(steps, 1))
         else:
-            points = newton(f, point.W)
+            points = newton(f, point.W, None, self._duals)
         return self._judge_all(points)
 
     def _ascended(self) -> tuple[Array, Array] | None:
         return dual_ascent(self.f, self.tol * self.floor, self.seed)
+
+    @property
+    def _duals(self) -> Ground | None:
+        """What learns of Newton's steps: in f's own coordinates, under a penalty."""
+        return None if self.rough or not np.all(self.f.alpha > 0) else self.ground
 
     def _bound_by(self, sample: Any, P: Any) -> None:
         if self.rough:

@@ -15,6 +15,7 @@ least value is -a^2 / 2, a = ||G|| in the norm of M^-1, and beyond ||V||_M = 2 a
 least the range of V x_i in that ball.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,6 @@ from ._sample import Sample
 Array = NDArray[np.float64]
 
 ROOM = 2.0  # rho is more than the last range: M will be less, and the ball larger
-ROUNDING = float(np.finfo(float).eps)  # of a gradient
-DIGITS = 1e-12  # more than this rounding of a gradient is part of the bound
 GROWTH = 4  # of the largest range: from a try to the next, beyond which none will do
 
 
@@ -45,8 +44,8 @@ class SubsetBound:
         met = sample.s > 0
         self.part = float(np.median(sample.share[met] / sample.s[met]))
 
-    def gap(self, W: Array, G: Array, wanted: float) -> float:
-        """Return the bound at W, where the gradient of f is G.
+    def gap(self, W: Array, G: Array, wanted: float, rounding: Array) -> float:
+        """Return the bound at W, where the gradient of f is G up to its rounding.
 
         It is infinite where it is more than `wanted`, W too far from the optimum, or the
         gradient in directions that the rows do not resolve.
@@ -54,16 +53,11 @@ class SubsetBound:
         sample = self.sample
         p = sample.means(sample.A @ W.T)
         bends = not isinstance(sample.f.loss, Squared)
-        # Columns are centred after their sums.
-        rounding = np.full(W.shape[1], ROUNDING)
-        rows = sample.f.rows
-        rounding[: rows.n_features] *= 1 + np.abs(rows.mean / rows.scale)
         reach, most = np.zeros(len(p)), np.inf
         while True:
             M: Any = sample.curvature(p, sample.share / (1 + 0.5 * reach))
             bound = 0.5 * float(np.sum(G * M(G)))
-            if rounding.max() > DIGITS:
-                bound = (np.sqrt(max(bound, 0.0)) + np.sqrt(0.5 * M.reach(rounding))) ** 2
+            bound = (math.sqrt(max(bound, 0.0)) + math.sqrt(0.5 * M.reach(rounding))) ** 2
             if M.hides(G, rounding) or (bends and not bound <= wanted):
                 return np.inf
             if not bends:

@@ -6,12 +6,14 @@ each of which costs a pass, in the metric that gives the Hessian a diagonal of o
 """
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from . import _auto
+from ._certificates import Ground
 from ._kernels.columns import sums
 from ._kernels.dual import Dual
 from ._kernels.losses import Loss, Softmax, Squared, Variance
@@ -25,7 +27,9 @@ Array = NDArray[np.float64]
 
 QUICK = 0.5  # of the dual gap: what an epoch of ascent must leave at most
 EPOCHS = 30
-EXACT = 0.1  # the last conjugate gradient's share of the mean one
+EXACT, LOOSE = 0.1, 0.5  # the last conjugate gradient's share of the mean one
+CHANGED = 0.9  # of f: from here on, another P^-1 is worth its cost
+FINE = 500  # conjugate gradients more, at most, that make a step exact
 
 
 def dual_ascent(f: Objective, wanted: float, seed: int) -> tuple[Array, Array] | None:
@@ -130,15 +134,6 @@ class Bend:
             before, square = square, dot(R, V)
             D = square / np.where(before > 0, before, 1.0) * D - V
 
-    def step(self) -> Array:
-        """Return the conjugate gradients' step when one more would hardly help."""
-        S, fall = np.zeros_like(self.point.G), 0.0
-        for k, (S, _, gain) in enumerate(self.conjugate(), 1):  # noqa: B007
-            fall += gain
-            if k * gain <= EXACT * fall:
-                break
-        return S
-
 
 def diagonal(f: Objective, weight: Array | None) -> tuple[Array, Array]:
     """Return the centre and the roots of the Hessian's diagonal about it."""
@@ -203,27 +198,49 @@ def least_squares(
 
 
 def newton(
-    f: Objective, W: Array, precondition: Callable[[Array], Solve] | None = None
+    f: Objective,
+    W: Array,
+    precondition: Callable[[Array], Solve] | None = None,
+    ground: Ground | None = None,
 ) -> Iterator[Point]:
     """Yield the points of Newton's method, until rounding ends it.
 
-    The steps are searched along, and the intercepts chosen, on the scores: no pass.
-    `precondition` returns G -> P^-1 G for a W; see `Bend`.
+    The steps are searched along, and the intercepts chosen, on the scores: no pass. They
+    are as exact as the last one's prediction was. `precondition` returns G -> P^-1 G for a
+    W; see `Bend`. The `ground` learns of steps that are near the optimum.
     """
     Z = f.scores(W)
-    point = None
+    point: Point | None = None
+    solve: Solve | None = None
+    loose, fall, made = LOOSE, 0.0, np.inf
     while True:
         if f.rows.fit_intercept:
             up = level(f, Z)
             Z += up
             W[:, -1] += up
         new = at(f.value_and_gradient, W)
-        if point is not None and stuck(point, new):
-            return
+        if point is not None:
+            if stuck(point, new):
+                return
+            loose = float(np.clip(abs(1 - (point.value - new.value) / fall), EXACT, LOOSE))
         yield new
-        bend = Bend(f, new, Z, precondition and precondition(new.W))
-        point, S = bend.point, bend.step()
+        if precondition and new.value <= CHANGED * made:
+            solve, made = precondition(new.W), new.value
+        bend = Bend(f, new, Z, solve)
+        point, steps = bend.point, bend.conjugate()
+        S, fall = np.zeros_like(point.G), 0.0
+        for k, (S, _, gain) in enumerate(steps, 1):  # noqa: B007
+            fall += gain
+            if k * gain <= loose * fall:  # one more would hardly help
+                break
         rise = f.scores(S)
+        if ground is not None and ground.near(point.value, Z, rise):
+            for S, R, gain in islice(steps, FINE):  # noqa: B007
+                fall += gain
+                if ground.solved(point.value, R):
+                    break
+            rise = f.scores(S)
+            ground.lift(point.W + S, Z, rise)
         rate = search(f, point, S, Z, rise)
         if rate is None:
             return

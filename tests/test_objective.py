@@ -367,3 +367,15 @@ def test_losses_of_scores_that_are_not_finite_are_not(bad):
         Z = np.zeros((9, width))
         Z[4, 0] = bad
         assert not np.isfinite(loss.slopes(np.zeros((9, 1)), np.ones(9), Z))
+
+
+@pytest.mark.parametrize("loss", ["logistic", "softmax x 4"])
+def test_the_best_constant_of_classes_of_little_weight(loss):
+    p = draw(loss)
+    p.y[:4, 0] = np.arange(4) if loss.startswith("softmax") else [0, 1, 0, 1]
+    p.weight[p.y[:, 0] == 1] *= 1e-7
+    p.active = None
+    f = p.kernel()
+    W = np.zeros_like(p.W)
+    W[:, -1] = f.loss.intercept(f.y, f.weight)
+    assert np.abs(f.value_and_gradient(W)[1][:, -1]).max() <= ROUNDING

@@ -15,11 +15,13 @@ from sgd_estimators import (
     _solver,
     _wide,
 )
+from sgd_estimators._certificates import Certificate, Ground
 from sgd_estimators._kernels.columns import sums
 from sgd_estimators._kernels.losses import Logistic, Softmax, Squared
 from sgd_estimators._kernels.objective import Objective
 from sgd_estimators._newton import at
 from sgd_estimators._rows import as_rows
+from sgd_estimators._scores import means
 
 rng = np.random.default_rng(0)
 N, D = 150, 12
@@ -144,3 +146,53 @@ def test_the_shares_of_softmax_are_those_of_scipy():
     W = rng.normal(size=(3, D + 1))
     Z = X @ W[:, :D].T + W[:, D]
     np.testing.assert_allclose(softmax(f.scores(W), axis=1), softmax(Z, axis=1))
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weighted"])
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("loss", [Logistic(), Softmax(3)])
+def test_the_dual_is_nowhere_above_the_minimum(loss, intercept, weight):
+    f = objective(loss, weight=weight, intercept=intercept)
+    W = np.zeros((f.n_outputs, D + intercept))
+    *_, end = _wide.newton(f, W)
+    certificate = Certificate(f)
+    Z = f.scores(end.W)
+    best = certificate.dual(end.W, Z, means(loss, Z))
+    np.testing.assert_allclose(best, end.value, rtol=1e-10)
+    for size in 10.0 ** rng.uniform(-4, 1, 20):
+        q = rng.dirichlet([0.3] * max(2, f.n_outputs), N)[:, -f.n_outputs :]
+        V = end.W + size * rng.normal(size=W.shape)
+        t = min(size, 1.0)
+        q = (1 - t) * means(loss, Z) + t * q
+        assert certificate.dual(V, f.scores(V), q) <= best + 1e-12
+
+
+@pytest.mark.parametrize("loss", [Logistic(), Softmax(3)])
+def test_a_step_of_newtons_method_bounds_better_than_where_it_ends(loss):
+    f = objective(loss, alpha=1e-4)
+    *_, end = _wide.newton(f, np.zeros((f.n_outputs, D + 1)))
+    W = end.W + 0.003 * rng.normal(size=end.W.shape)
+    bend = _wide.Bend(f, at(f.value_and_gradient, W), f.scores(W))
+    for S, R, _fall in bend.conjugate():  # noqa: B007
+        if np.abs(R).max() < 1e-12:
+            break
+    ground = Ground(Certificate(f), lambda value: 1e-4)
+    Z, rise = f.scores(bend.point.W), f.scores(S)
+    assert ground.near(bend.point.value, Z, rise)
+    assert ground.solved(bend.point.value, R)
+    ground.lift(bend.point.W + S, Z, rise)
+    after = at(f.value_and_gradient, bend.point.W + S)
+    gap, _ = Certificate(f).bound(*after)
+    assert end.value - 1e-12 <= after.value
+    assert after.value - end.value - 1e-12 <= after.value - ground.height < 0.1 * gap[0]
+
+
+@pytest.mark.parametrize("loss", [Logistic(), Softmax(3)])
+def test_a_step_that_leaves_the_simplex_has_no_dual(loss):
+    f = objective(loss)
+    ground = Ground(Certificate(f), lambda value: np.inf)
+    W = rng.normal(size=(f.n_outputs, D + 1))
+    Z, rise = f.scores(W), 100 * f.scores(W)
+    assert not ground.near(1.0, Z, rise)
+    ground.lift(W, Z, rise)
+    assert ground.height == -np.inf

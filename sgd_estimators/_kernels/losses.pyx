@@ -96,8 +96,9 @@ cdef class Logistic(Loss):
 
     def intercept(self, y, weight):
         """Return the best constant score: the log odds."""
-        p = np.average(y, axis=0, weights=weight)
-        p = np.clip(p, 0.5 / len(y), 1 - 0.5 / len(y))  # finite where a class is missing
+        p, few = np.average(y, axis=0, weights=weight), 0.5 / len(y)
+        p = np.where(p > 0, p, few)  # finite where a class is missing
+        p = np.where(p < 1, p, 1 - few)
         return np.log(p / (1 - p))
 
 
@@ -174,5 +175,5 @@ cdef class Softmax(Loss):
     def intercept(self, y, weight):
         """Return the best constant scores: log shares of the classes, of mean 0."""
         share = np.bincount(y[:, 0].astype(np.intp), weight, self.n_classes)
-        score = np.log(np.maximum(share / share.sum(), 0.5 / len(y)))
+        score = np.log(np.where(share > 0, share / share.sum(), 0.5 / len(y)))
         return score - score.mean()
