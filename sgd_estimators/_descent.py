@@ -28,7 +28,6 @@ MESSAGES = {
     "stuck": "A step no longer changes x, before the gradient vanished to tol: that is the "
     "limit of floating-point numbers, or -g leads nowhere down.",
     "callback": "The callback ended the run.",
-    "interrupted": "The run was interrupted.",
 }
 KINDS = {
     "minimum": "A minimum: the gradient vanishes, all eigenvalues of the Hessian are > 0.",
@@ -235,4 +234,6 @@ def descend(
     if not descent.stationary:
         with np.errstate(all="ignore"):  # what is not finite ends the run, and says so
             reason, _ = turn(descent, max_iter)
+    if reason == "interrupted":
+        raise KeyboardInterrupt
     return descent.result(reason, hess)

@@ -1,6 +1,5 @@
-"""Searches along -g by `scipy.optimize`: the minimum of f_B, and Wolfe's conditions."""
+"""Searches along -g: the minimum of f_B, and Wolfe's conditions."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ Array = NDArray[np.float64]
 Along = Callable[[float], float]
 
 HALVINGS = 100
+TRIALS = 30
 STEEPNESS = 0.9  # of Wolfe's second condition
 
 
@@ -89,22 +89,20 @@ class Wolfe(Search):
     def search(
         self, f: Objective, batch: Any, x: Array, g: Array, loss: float, step: Array
     ) -> float:
-        """Return the step."""
-        shape, slope = (f.n_outputs, -1), float(step @ g)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that it found none, which we see
-            found = optimize.line_search(
-                lambda z: f.value_on(z, batch),
-                lambda z: f.value_and_gradient(z.reshape(shape), batch)[1].ravel(),
-                np.array(x),
-                -step,
-                g,
-                loss,
-                loss + slope / 2,  # so that it begins at 1
-                c1=self.c,
-                c2=STEEPNESS,
-                maxiter=30,
-            )[0]
-        if found is not None:
-            return float(found)
-        return shorten(along(f, batch, x, step), loss, self.c * slope)
+        """Return u: doubled while f_B falls steeply, then by the secant of its slopes."""
+        slope = float(step @ g)
+        lower, upper, u = (0.0, -1.0), (np.inf, np.nan), 1.0  # with slopes, over that at 0
+        for _ in range(TRIALS):
+            W = (x - u * step).reshape(f.n_outputs, -1)
+            value, G = f.value_and_gradient(W, batch)
+            rise = -float(step @ G.ravel()) / slope
+            if not (value <= loss - self.c * u * slope and rise <= STEEPNESS):  # or NaN
+                upper = (u, rise)
+            elif rise < -STEEPNESS:
+                lower = (u, rise)
+            else:
+                return u
+            share = lower[1] / (lower[1] - upper[1]) if upper[1] > 0 else 0.5
+            inside = lower[0] + min(max(share, 0.1), 0.9) * (upper[0] - lower[0])
+            u = min(2 * u, inside)
+        return lower[0] or shorten(along(f, batch, x, step), loss, self.c * slope)

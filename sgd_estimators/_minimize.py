@@ -29,7 +29,7 @@ from .schedules import LineSearch, get_rate
 
 Array = NDArray[np.float64]
 
-STATUS = ("certified", "max_iter", "diverged", "no_improvement", "callback", "interrupted")
+STATUS = ("certified", "max_iter", "diverged", "no_improvement", "callback")
 
 
 def minimize(
@@ -111,7 +111,7 @@ def minimize(
         "maximum", "degenerate" (the Hessian has eigenvalues 0 and does not tell) or
         "unknown", and ``eigenvalues``, of the Hessian; None where no stationary point was
         reached. A saddle and a maximum are no success. ``stop_reason`` is "stationary",
-        "max_iter", "not_finite", "stuck", "callback" or "interrupted".
+        "max_iter", "not_finite", "stuck" or "callback".
 
         Of an Objective also ``gap``, ``certificate``, ``history`` and ``t``, and the
         ``stop_reason`` of the estimators; success is a certificate.
@@ -120,6 +120,9 @@ def minimize(
     ------
     ValueError, TypeError
         For bad arguments, and those that f cannot honour.
+    KeyboardInterrupt
+        Ctrl-C ends the run without a result. What a callback has kept is there: a run that
+        is long enough to be interrupted should have one.
 
     See Also
     --------
@@ -235,6 +238,8 @@ def _minimize_objective(
     seed = int(check_random_state(random_state).randint(2**31 - 1))
     run = Run(begin, (np.asarray(f.rows.mean), np.asarray(f.rows.scale)), seed, size)
     end = go_on(f, run, plan, max_iter)
+    if end.stop_reason == "interrupted":
+        raise KeyboardInterrupt
     return optimize.OptimizeResult(
         x=end.W,
         fun=end.objective,

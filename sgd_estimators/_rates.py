@@ -108,8 +108,9 @@ class LineSearch(Rate):
     search begins there, and for a function, which may be, with a step as long as 1 + ||x||.
     Each trial costs one pass over the batch, without its gradient. The exact search is
     `scipy.optimize.minimize_scalar`, from a bracket: the first minimum that it meets.
-    Wolfe's is `scipy.optimize.line_search`; where it finds none, a step with the first
-    condition.
+    Wolfe's trials have the gradient, too: they double while f_B falls steeply, then a
+    secant of the slopes chooses between. Where 30 find none, the step has the first
+    condition alone.
 
     It is for `SGD` without momentum. As with `PolyakStep`, f ends in a cloud around the
     optimum where the model cannot fit all rows: then it is a way to begin.
@@ -250,7 +251,7 @@ def get_rate(rate: Any) -> Any:
 
     Returns
     -------
-    rate : float, rate object or None
+    float, rate object or None
         None for "auto".
 
     Raises

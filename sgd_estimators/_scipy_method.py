@@ -18,8 +18,9 @@ class GradientDescent(BaseEstimator):
     """Gradient descent, and its kin, for ``scipy.optimize.minimize(..., method=...)``.
 
     SciPy's ``fun``, ``args``, ``jac`` (a function, True or None: by differences),
-    ``hess``, ``tol`` and ``callback`` mean there what they do for its own methods;
-    ``options={"maxiter": 1000}`` is the one option. Bounds and constraints are an error.
+    ``hess``, ``tol`` and ``callback`` mean there what they do for its own methods.
+    ``options={"maxiter": ...}``, the one option, and ``tol`` take the place of those below.
+    Bounds and constraints are an error.
 
     Parameters
     ----------
@@ -30,6 +31,10 @@ class GradientDescent(BaseEstimator):
     momentum : float, default=None
         In [0, 1): takes the place of the optimizer's own.
     schedule : str, Schedule or callable, default="auto"
+        As in `minimize`.
+    max_iter : int, default=1000
+        Steps.
+    tol : float, default=1e-6
         As in `minimize`.
 
     See Also
@@ -53,11 +58,15 @@ class GradientDescent(BaseEstimator):
         learning_rate: Any = "auto",
         momentum: float | None = None,
         schedule: Any = "auto",
+        max_iter: int = 1000,
+        tol: float = 1e-6,
     ) -> None:
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.momentum = momentum
         self.schedule = schedule
+        self.max_iter = max_iter
+        self.tol = tol
 
     def __call__(
         self,
@@ -71,8 +80,8 @@ class GradientDescent(BaseEstimator):
         bounds: Any = None,
         constraints: Any = (),
         callback: Callable[..., Any] | None = None,
-        maxiter: int = 1000,
-        tol: float = 1e-6,
+        maxiter: int | None = None,
+        tol: float | None = None,
     ) -> Any:
         """Minimise fun from x0: what SciPy calls.
 
@@ -91,10 +100,10 @@ class GradientDescent(BaseEstimator):
         callback : callable, default=None
             ``callback(x)`` or ``callback(intermediate_result)`` after each step;
             StopIteration ends the run.
-        maxiter : int, default=1000
-            Steps.
-        tol : float, default=1e-6
-            See `minimize`.
+        maxiter : int, default=None
+            Steps; None is ``max_iter``.
+        tol : float, default=None
+            See `minimize`; None is ``tol`` of the constructor.
 
         Returns
         -------
@@ -121,8 +130,8 @@ class GradientDescent(BaseEstimator):
             learning_rate=self.learning_rate,
             momentum=self.momentum,
             schedule=self.schedule,
-            max_iter=maxiter,
-            tol=tol,
+            max_iter=self.max_iter if maxiter is None else maxiter,
+            tol=self.tol if tol is None else tol,
             callback=None if callback is None else as_ours(callback),
         )
 

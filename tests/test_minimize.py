@@ -343,18 +343,31 @@ def test_what_f_raises_is_raised():
             minimize(f, [1.0], learning_rate=rate)
 
 
-def test_an_interrupt_ends_the_run_with_what_it_has():
-    calls = []
+@pytest.mark.parametrize("kind", ["function", "objective"])
+def test_an_interrupt_goes_on_and_the_callback_has_the_path(kind):
+    seen = []
 
+    def callback(x, t, record):
+        seen.append(x.copy())
+        if t == 10:
+            raise KeyboardInterrupt
+
+    data = objective(np.eye(3), np.arange(3.0))
+    f, x0 = (quadratic(1.0), [1.0]) if kind == "function" else (data, None)
+    with pytest.raises(KeyboardInterrupt):
+        run(f, x0, learning_rate=0.01, callback=callback)
+    assert len(seen) == 10
+    assert np.all(np.diff(np.ravel(seen)[:: seen[0].size]) != 0)
+
+
+def test_an_interrupt_in_f_goes_on():
     def f(x):
-        calls.append(x)
-        if len(calls) == 10:
+        if x[0] < 0.9:
             raise KeyboardInterrupt
         return x @ x, 2 * x
 
-    end = run(f, [1.0], learning_rate=0.01)
-    assert end.stop_reason == "interrupted"
-    assert end.fun == pytest.approx(end.x @ end.x)
+    with pytest.raises(KeyboardInterrupt):
+        run(f, [1.0], learning_rate=0.01)
 
 
 # ----------------------------------------------------------------- where it does not end
@@ -500,6 +513,11 @@ def test_it_is_a_method_of_scipy():
     assert_allclose(hess.eigenvalues, [2, 8], rtol=1e-15)
     few = scipy.optimize.minimize(f, [1, 1], options={"maxiter": 3}, **given)
     assert (few.nit, few.stop_reason) == (3, "max_iter")
+    own = GradientDescent(learning_rate=0.05, momentum=0.3, max_iter=40, tol=1e-3)
+    same = scipy.optimize.minimize(f, [1, 1], args=(1.0, 4.0), jac=g, method=own)
+    assert_array_equal(same.trajectory, want.trajectory)
+    option = {"options": {"maxiter": 3}, "method": own}  # SciPy's come first
+    assert scipy.optimize.minimize(f, [1, 1], args=(1.0, 4.0), jac=g, **option).nit == 3
 
 
 def test_scipys_callbacks():
