@@ -142,6 +142,7 @@ class LinearSGD(Fitted, Watched):
         Returns
         -------
         self
+            Itself.
 
         Raises
         ------
@@ -189,6 +190,7 @@ class LinearSGD(Fitted, Watched):
         Returns
         -------
         self
+            Fitted.
 
         Raises
         ------

@@ -216,16 +216,17 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
 
         Parameters
         ----------
-        X, y
-            As in `fit`.
+        X, y : as in fit
+            The rows of this call.
         classes : array-like of shape (n_classes,), default=None
             All classes that will ever come; needed in the first call.
-        sample_weight
-            As in `fit`.
+        sample_weight : as in fit, default=None
+            Their weights.
 
         Returns
         -------
         self
+            Fitted.
         """
         if not hasattr(self, "classes_") and classes is None:
             raise ValueError("classes must be given in the first call of partial_fit")
@@ -269,6 +270,7 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
         Returns
         -------
         ndarray of shape (n_samples,)
+            Of ``classes_``.
         """
         check_is_fitted(self)
         scores = self.decision_function(X)
@@ -302,6 +304,7 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``.
         """
         scores = self.decision_function(X)
         if scores.ndim == 1:

@@ -177,9 +177,9 @@ class Bottou(Schedule):
     Parameters
     ----------
     learning_rate : float, default=None
-        alpha_0, > 0; None takes that of `bind`.
+        The first, alpha_0 > 0; None takes that of `bind`.
     penalty : float, default=None
-        lambda, >= 0; None takes that of `bind`.
+        Of f, lambda >= 0; None takes that of `bind`.
     per : {"update", "epoch"}, default="update"
         What `t` counts.
 

@@ -60,6 +60,7 @@ class Fitted(BaseEstimator):
         Returns
         -------
         self
+            The same model.
 
         Examples
         --------
@@ -85,6 +86,7 @@ class Fitted(BaseEstimator):
         Returns
         -------
         self
+            The same model.
 
         Examples
         --------
@@ -104,6 +106,7 @@ class Fitted(BaseEstimator):
         Returns
         -------
         self
+            The same model.
         """
         check_is_fitted(self)
         self.coef_ = self._dense()

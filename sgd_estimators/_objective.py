@@ -33,9 +33,9 @@ def objective(
         Real targets; {0, 1} for the logistic loss, 0 to K - 1 for softmax.
     loss : {"squared", "logistic", "softmax"}, default="squared"
     penalty : float, default=0.0
-        lambda >= 0, in the units of the data; b is not penalised.
+        Of f, lambda >= 0, in the units of the data; b is not penalised.
     sample_weight : array-like of shape (n_samples,), default=None
-        s >= 0; a row of weight 0 is left out.
+        Weights s >= 0; a row of weight 0 is left out.
     fit_intercept : bool, default=True
         Whether W has a last column b.
     preconditioner : "diagonal" or None, default=None

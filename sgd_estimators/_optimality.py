@@ -31,7 +31,7 @@ class OptimalityGap(NamedTuple):
     Parameters
     ----------
     objective : float
-        f of the model.
+        The model's f.
     gap : float
         An upper bound on f - f*; infinite only where f is.
     certificate : str
@@ -79,11 +79,11 @@ def optimality_gap(
         Targets or classes, as the model's `fit` takes them; as `objective` takes them
         where the model is a pair of arrays.
     sample_weight : array-like of shape (n_samples,), default=None
-        s >= 0.
+        Weights s >= 0.
     loss : {"squared", "logistic", "softmax"}, default=None
         For a pair of arrays, which need it.
     penalty : float, default=None
-        lambda >= 0, for a pair of arrays; None is 0.
+        Of f, lambda >= 0, for a pair of arrays; None is 0.
     tol : float, default=1e-6
         The gap is to exceed f - f* by ``tol (f_0 - f*)`` at most, f_0 being f at W = 0 and
         the best constant.

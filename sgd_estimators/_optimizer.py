@@ -77,7 +77,7 @@ class Optimizer(BaseEstimator):
 
         Returns
         -------
-        step : callable ``(x, g, rate)``
+        callable ``(x, g, rate)``
             Changes x in place by the gradient g, which is read-only, and returns None.
             It owns the run's state: two starts share nothing. If it has a method
             ``solution(x)``, that returns the vector to report instead of x.
@@ -100,7 +100,7 @@ class Optimizer(BaseEstimator):
         Returns
         -------
         Objective
-            f itself, or another estimate of its gradient, as for `SVRG` and `SAGA`.
+            The f given, or another estimate of its gradient, as for `SVRG` and `SAGA`.
         """
         return f
 

@@ -71,12 +71,13 @@ class Regressor(MultiOutputMixin, RegressorMixin, LinearSGD):
 
         Parameters
         ----------
-        X, y, sample_weight
-            As in `fit`.
+        X, y, sample_weight : as in fit
+            The rows of this call, and their weights.
 
         Returns
         -------
         self
+            Fitted.
         """
         return self._partial_fit(X, y, sample_weight)
 

@@ -43,7 +43,7 @@ class EarlyStopping(BaseEstimator):
 
     See Also
     --------
-    SGDRidge : its ``early_stopping=True`` also restores the coefficients of the best score.
+    SGDRidge : Its ``early_stopping=True`` also restores the coefficients of the best score.
 
     Examples
     --------

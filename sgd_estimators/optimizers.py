@@ -257,7 +257,7 @@ def get_optimizer(spec: str | Optimizer | type[Optimizer]) -> Optimizer:
 
     Returns
     -------
-    optimizer : Optimizer
+    Optimizer
         The recipe.
 
     Raises

@@ -26,7 +26,7 @@ class BoundsDisplay:
     Parameters
     ----------
     accuracies : ndarray of shape (n_accuracies,)
-        rho.
+        How near to f*, rho.
     gd, sgd : ndarray of shape (n_accuracies,)
         Iterations; NaN where they were too few.
     kappa, nu, begun : float
@@ -143,7 +143,7 @@ class BoundsDisplay:
         y : array-like of shape (n_samples,)
             Targets.
         accuracies : array-like, default=None
-            rho, in the unit of f; None takes ten below f(0) - f*, that SGD reaches.
+            In the unit of f; None takes ten below f(0) - f*, that SGD reaches.
         n_updates : int, default=10_000
             Of SGD, at most.
         n_repeats : int, default=20

@@ -23,9 +23,9 @@ class RateDisplay:
     rates : ndarray of shape (n_rates,)
         In rising order.
     values : ndarray of shape (n_rates,)
-        f at the last point; infinite where it was no number.
+        Of f at the last point; infinite where it was no number.
     begun : float
-        f at the first point.
+        Of f at the first point.
     n_steps : int
         The steps that were made.
     lowest : float
