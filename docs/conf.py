@@ -35,6 +35,8 @@ html_theme = "pydata_sphinx_theme"
 html_title = "sgd_estimators"
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["narrow.css"]
 
 # The examples run here, and their asserts with them; links stay inside this manual.
 sphinx_gallery_conf = {
