@@ -11,6 +11,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",  # formulas without a network
     "numpydoc",
     "sphinx_design",
     "sphinx_copybutton",
@@ -33,7 +34,17 @@ nitpick_ignore_regex = [
 
 html_theme = "pydata_sphinx_theme"
 html_title = "sgd_estimators"
-html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
+html_theme_options = {
+    "show_toc_level": 2,
+    "navigation_with_keys": False,
+    "header_links_before_dropdown": 4,
+}
+ALONE = (
+    "changelog getting_started user_guide extending lecture migration peers against_peers"
+)
+html_sidebars = {
+    page: [] for page in f"{ALONE} how_it_is_built".split()
+}  # nothing below them
 html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["narrow.css"]
