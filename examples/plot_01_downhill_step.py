@@ -45,10 +45,11 @@ cosines = np.abs(np.sum(moves[1:] * moves[:-1], axis=1))
 print(f"The largest |cosine| between neighbouring steps is {cosines.max():.1e}.")
 assert cosines.max() < 1e-5
 
-_, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 box = ((-1, 2.5), (-1.2, 1.4))
-TrajectoryDisplay.from_results(f, end, ax=left, levels="path", limits=box)
-left.set_title("level curves through the points of the path")
-TrajectoryDisplay.from_results(f, end, ax=right, field=True, limits=box)
-right.set_title("the directions of −∇f")
+curves = TrajectoryDisplay.from_results(f, end, levels="path", limits=box, field=True)
+curves.ax_.set_title("level curves through the points of the path, and −∇f")
+
+# %%
+# The same path on the surface of f.
+TrajectoryDisplay.from_results(f, end, kind="surface", limits=box)
 plt.show()

@@ -24,9 +24,8 @@ def f(x):
 
 # %%
 # f after 20 steps, for many rates. The best is where theory puts it.
-_, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
 rates = np.geomspace(0.005, 0.4, 150)
-display = RateDisplay.from_function(f, START, rates=rates, n_steps=20, ax=left)
+display = RateDisplay.from_function(f, START, rates=rates, n_steps=20)
 print(f"best rate {display.best_rate_:.3f}, 2 / (l + L) = {2 / 9:.3f}")
 print(f"no gain from {display.divergent_from_:.3f} on, 2 / L = {2 / 8:.3f}")
 np.testing.assert_allclose(display.best_rate_, 2 / 9, rtol=0.05)
@@ -41,8 +40,8 @@ runs = {
     "overshooting: 0.245": {"learning_rate": 0.245},
     "line search": {"learning_rate": LineSearch("exact")},
 }
-paths = TrajectoryDisplay.from_function(f, START, runs, max_iter=20, ax=right)
-right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+paths = TrajectoryDisplay.from_function(f, START, runs, max_iter=20)
+paths.ax_.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=2)
 ends = {name: f(path[-1])[0] for name, path in paths.paths.items()}
 for name, value in ends.items():
     print(f"{name:<20} f = {value:.1e} after 20 steps")

@@ -33,7 +33,6 @@ def seconds(batch=None):
 
 # %%
 # The error is measured on 40 batches of each size, and the formula has σ from single rows.
-
 whole = f.value_and_gradient(W)[1]
 
 

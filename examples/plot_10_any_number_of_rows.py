@@ -45,19 +45,20 @@ def measure(n, path):
 # %%
 # After 3,000 updates w is as near to the truth with ten million rows as with a thousand,
 # of which it has then seen 0.3 %.
-
 sizes = [10**3, 10**4, 10**5, 10**6, 10**7]
 with tempfile.TemporaryDirectory() as folder:
     times = [measure(n, Path(folder, str(n))) for n in sizes]
 for n, (update, full, error) in zip(sizes, times, strict=True):
     print(
-        f"{n:>10,} rows: {1e6 * update:5.0f} µs an update, {1e3 * full:8.3f} ms a gradient"
+        f"{n:>10,} rows: an update {1e6 * update:3.0f} µs, a gradient {1e3 * full:8.3f} ms"
     )
     assert error < 0.1
+updates, fulls, _ = np.array(times).T
+print(f"the dearest update: {updates.max() / updates.min():.1f} times the cheapest")
 
 figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
-ax.loglog(sizes, [1e3 * t[1] for t in times], "o-", label="a full gradient")
-ax.loglog(sizes, [1e3 * t[0] for t in times], "s--", label="an update of 10 rows")
+ax.loglog(sizes, 1e3 * fulls, "o-", label="a full gradient")
+ax.loglog(sizes, 1e3 * updates, "s--", label="an update of 10 rows")
 ax.set(xlabel="rows in the file, n", ylabel="milliseconds")
 ax.legend()
 plt.show()

@@ -20,12 +20,11 @@ y = X @ truth + rng.normal(size=n)
 
 # %%
 # Measured, with the two bounds: below them, and with their slopes.
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
 accuracies = np.geomspace(3e-3, 1.5e-4, 9)
 display = BoundsDisplay.from_data(
-    X, y, accuracies=accuracies, n_updates=40_000, n_repeats=50, ax=left
+    X, y, accuracies=accuracies, n_updates=40_000, n_repeats=50
 )
-left.set_title(f"iterations, κ = {display.kappa:.1f}, ν = {display.nu:.1f}")
+display.ax_.set_title(f"iterations, κ = {display.kappa:.1f}, ν = {display.nu:.1f}")
 assert np.all(display.gd <= np.ceil(display.gd_bound_))
 assert np.all(display.sgd <= display.sgd_bound_)
 
@@ -44,11 +43,11 @@ assert off < 1
 # of n rows deserves no high accuracy: its own minimum is off the truth by an *estimation
 # error*, on average d / (2 n) for noise of variance 1, the grey line. To come closer than
 # that is *optimisation* for its own sake.
-display.plot(right, unit="passes")
+ax = display.plot(unit="passes").ax_
 estimation = X.shape[1] / (2 * n)
-right.axvline(estimation, color="0.5")
-right.text(estimation, 0.1, " estimation error", color="0.35", rotation=90)
-right.set_title(f"passes over {n:,} rows")
+ax.axvline(estimation, color="0.5")
+ax.text(estimation, 0.1, " estimation error", color="0.35", rotation=90)
+ax.set_title(f"passes over {n:,} rows")
 ahead = display.sgd / n < display.gd
 print(f"estimation error {estimation:.1e}, SGD ahead down to {accuracies[ahead][-1]:.1e}")
 assert ahead.all()

@@ -15,8 +15,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Lasso
 from sklearn.preprocessing import scale
 
-from sgd_estimators import objective
-from sgd_estimators.optimizers import SGD
+from sgd_estimators import minimize, objective
 from sgd_estimators.schedules import Constant, InverseScaling
 
 X, y = load_diabetes(return_X_y=True)
@@ -32,20 +31,15 @@ def f(w):
 
 
 def run(schedule):
-    """Return the values and the iterates of n_steps steps from 0."""
-    w, step, values, iterates = np.zeros(10), SGD().start(10), [], []
-    for rate in 0.1 * schedule(np.arange(n_steps)):
-        value, subgradient = f(w)
-        values.append(value)
-        iterates.append(w.copy())
-        step(w, subgradient, rate)
-    return np.array(values), np.array(iterates)
+    """Return the values and the points of n_steps steps from 0."""
+    given = {"learning_rate": 0.1, "schedule": schedule, "max_iter": n_steps, "tol": 0}
+    path = minimize(f, np.zeros(10), **given).trajectory
+    return np.array([f(w)[0] for w in path]), path
 
 
 # %%
 # The Lasso's zeros are not hit: the iterates come near, from both sides. To have true
 # zeros, a step must know the kink: proximal methods do, which is what ``Lasso`` is for.
-
 best = f(exact)[0]
 constant, zigzag = run(Constant())
 falling, iterates = run(InverseScaling(0.5))
@@ -61,10 +55,10 @@ assert ratio > 10
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
 j = np.flatnonzero(zero)[0]
 axes[0].plot(zigzag[:200, j], lw=1, label="constant rate")
-axes[0].plot(iterates[:200, j], lw=1, label=r"rate $\propto 1/\sqrt{t}$")
+axes[0].plot(iterates[:200, j], "--", lw=1, label=r"rate $\propto 1/\sqrt{t}$")
 axes[0].set(xlabel="step", ylabel=f"$w_{j + 1}$, 0 at the optimum")
 axes[0].legend()
 axes[1].loglog(np.minimum.accumulate(constant) - best)
-axes[1].loglog(np.minimum.accumulate(falling) - best)
+axes[1].loglog(np.minimum.accumulate(falling) - best, "--")
 axes[1].set(xlabel="step", ylabel="$f - f^*$, best so far")
 plt.show()

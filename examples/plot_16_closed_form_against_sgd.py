@@ -36,7 +36,7 @@ figure, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
 print(
     "set               rows x columns    ms: exact, ours, SGD      R² of 1, 10, 100 epochs"
 )
-for name, (X, y) in DATA.items():
+for (name, (X, y)), dashes in zip(DATA.items(), ("-", "--", "-.", ":"), strict=True):
     exact, ours = LinearRegression(), SGDLinearRegressor()
     sgd = SGDLinearRegressor(optimizer="sgd", max_iter=100, tol=1e-9, random_state=0)
     scores = []
@@ -53,7 +53,7 @@ for name, (X, y) in DATA.items():
     assert np.allclose(ours.predict(X), exact.predict(X), atol=1e-8 * np.ptp(y))
     assert max(scores) > 0.97 * best
     short = np.maximum(best - np.maximum.accumulate(scores), 1e-12)
-    ax.loglog(1 + np.arange(len(scores)), short, label=name)
+    ax.loglog(1 + np.arange(len(scores)), short, dashes, label=name)
 ax.set(xlabel="epochs of plain SGD", ylabel="R² of the closed form minus SGD's")
 ax.legend()
 plt.show()

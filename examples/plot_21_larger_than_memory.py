@@ -36,7 +36,6 @@ def error(model):
 
 # %%
 # The file: 128 MB on disk. Beside it, the fit takes one vector as long as y.
-
 folder = tempfile.TemporaryDirectory()
 X = np.memmap(Path(folder.name, "X"), np.float32, "w+", shape=(n, d))
 y = np.empty(n)
@@ -53,7 +52,6 @@ assert peak < 1.1 * y.nbytes
 # %%
 # The stream: one look at each part, in the order in which they come. The average takes
 # the noise of the last parts out.
-
 stream, errors = SGDRidge(average=True, random_state=0), []
 for rows, target in parts():
     stream.partial_fit(rows, target)

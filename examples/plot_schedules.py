@@ -3,7 +3,9 @@ Every schedule of the rate, as a picture
 ========================================
 
 :math:`\alpha_t = \alpha_0 \cdot \text{schedule}(t)`: a schedule is a function of t that
-returns factors of the first rate, for one t or for an array of them.
+returns factors of the first rate, for one t or for an array of them. ``Plateau`` is one of
+t and of the losses so far: here they stall at epoch 10, and the rate is halved after five
+more epochs, and again after each five.
 """
 
 import matplotlib.pyplot as plt
@@ -30,18 +32,14 @@ SHOWN = [
 figure, axes = plt.subplots(4, 4, figsize=(12, 9), layout="constrained")
 for ax, schedule in zip(axes.flat, SHOWN, strict=False):
     ScheduleDisplay.from_schedule(schedule, ax=ax)
-    ax.set(title=type(schedule).__name__, ylim=(0, 1.05))
+    ax.set(title=type(schedule).__name__, ylim=(0, 1.05), xlabel="t", ylabel="factor")
 axes.flat[3].set_title("InverseTime, cumulative")
-
-# %%
-# ``Plateau`` is a function of t and of the losses so far: here they stall at epoch 10,
-# and the rate is halved after five more epochs, and again after each five.
 
 ax = axes.flat[len(SHOWN)]
 losses = [max(1.0, 3 - 0.2 * epoch) for epoch in range(40)]
 plateau, history = schedules.Plateau(patience=5), {"loss": losses}
 ScheduleDisplay.from_schedule(plateau, n=40, history=history, ax=ax)
-ax.set(title="Plateau, the loss stalls at 10", ylim=(0, 1.05))
+ax.set(title="Plateau", ylim=(0, 1.05), ylabel="factor")
 for ax in axes.flat[len(SHOWN) + 1 :]:
     ax.set_axis_off()
 assert list(plateau([15, 16, 21], history)) == [1.0, 0.5, 0.25]
