@@ -59,6 +59,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "download_all_examples": False,
     "show_signature": False,
+    "capture_repr": (),  # what is printed, not the last line's value
     "reference_url": {"sgd_estimators": None},
     "doc_module": "sgd_estimators",
 }

@@ -41,7 +41,7 @@ runs = {
     "line search": {"learning_rate": LineSearch("exact")},
 }
 paths = TrajectoryDisplay.from_function(f, START, runs, max_iter=20)
-paths.ax_.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=2)
+paths.ax_.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
 ends = {name: f(path[-1])[0] for name, path in paths.paths.items()}
 for name, value in ends.items():
     print(f"{name:<20} f = {value:.1e} after 20 steps")
