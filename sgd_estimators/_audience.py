@@ -120,7 +120,7 @@ class Tasks:
         self.rows = rows
 
     def begin(self) -> None:
-        """Begin an epoch; one that ended in a divergence goes on."""
+        """Begin an epoch, unless one is begun."""
         if self.epoch is None:
             self.epoch = self.fit.subcontext(task_name="epoch")
             self.epoch.call_on_fit_task_begin(estimator=self.model, **self._data())
@@ -132,9 +132,7 @@ class Tasks:
         return bool(self._end(task))
 
     def close(self) -> None:
-        """End the fit, and an epoch that a stop rule has ended."""
-        if self.epoch is not None:
-            self.end()
+        """End the fit."""
         self._end(self.fit)
 
     def _end(self, task: Any) -> Any:

@@ -73,7 +73,7 @@ verbose : int, default=0
     1 shows a progress bar in a terminal or a notebook, with tqdm, and elsewhere a line
     every 10 epochs; 10 prints a line every epoch.
 callbacks : callable or list of callables, default=None
-    Each is called as ``callback(model, record)`` after an epoch, with ``coef_`` set and
+    Each is called as ``callback(model, record)`` after each epoch, with ``coef_`` set and
     the epoch's row of ``history_``; True stops the run.
 """
 

@@ -189,7 +189,16 @@ class Epochs(Loop):
         return self.f.losses
 
     def verdict(self) -> str | None:
-        """Return why to stop after this epoch, or None."""
+        """Return why to stop after this epoch, of which the callback is told, or None."""
+        run, plan = self.run, self.plan
+        reason = self._reason()
+        stop = plan.callback and plan.callback(
+            self.solution, run.epoch, {k: v[-1] for k, v in run.history.items()}
+        )
+        return reason or ("callback" if stop else None)
+
+    def _reason(self) -> str | None:
+        """Evaluate f and the validation score where it is time; return why to stop."""
         run, plan = self.run, self.plan
         loss = run.losses[-1]
         record = run.history
@@ -219,10 +228,6 @@ class Epochs(Loop):
                 return "certified"
         if stop := self._score():
             return stop
-        if plan.callback and plan.callback(
-            self.solution, run.epoch, {k: v[-1] for k, v in record.items()}
-        ):
-            return "callback"
         return "no_improvement" if run.stalled >= patience else None
 
     def _worth_a_look(self, loss: float) -> bool:

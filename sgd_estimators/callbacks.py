@@ -90,6 +90,7 @@ class Checkpoint(BaseEstimator):
     ``max_iter`` the epochs that are left. ``pickle.load(file).fit(X, y)`` then ends at the
     bits of the run that was not killed. With ``optimizer="auto"`` there is no state but
     the coefficients: going on begins there, and ends at the same optimum to ``tol``.
+    From the last epoch of a run that had ended, going on makes one more at least.
 
     A file is complete or not there: it is written beside the old one, brought to the disk,
     and put in its place in one step.

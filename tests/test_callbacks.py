@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge
 from sgd_estimators.callbacks import Checkpoint, EarlyStopping
+from sgd_estimators.optimizers import OPTIMIZERS, Optimizer
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(200, 4))
@@ -153,6 +154,72 @@ def test_a_progress_bar_over_a_search():
     grid = {"sgdridge__alpha": [0.1, 1.0]}
     search = GridSearchCV(pipeline, grid, cv=2).set_callbacks(ProgressBar())
     assert search.fit(X, Y).best_score_ > 0.5
+
+
+# Every epoch is told, once
+
+ENDS = {
+    "certified": {"tol": 1e-2},
+    "max_iter": {"tol": 0, "max_iter": 4, "n_iter_no_change": 99},
+    "early_stopping": {"early_stopping": True, "n_iter_no_change": 1, "tol": 0},
+    "no_improvement": {"tol": 1e-15, "n_iter_no_change": 1},
+    "diverged": {"learning_rate": 1e6, "tol": 0},
+}
+
+
+def told(model, y):
+    """Fit; return the records that a callback was given, and what a `Listener` heard."""
+    records, listener = [], Listener()
+    model.set_params(callbacks=lambda model, record: records.append(record))
+    if hasattr(model, "set_callbacks"):  # scikit-learn 1.9
+        model.set_callbacks(listener)
+    model.fit(X, y)
+    return records, listener.heard
+
+
+def assert_told_once(model, records, heard):
+    assert len(records) == model.n_iter_
+    for name in ("loss", "rate", "score"):
+        got = [record[name] for record in records]
+        np.testing.assert_array_equal(got, model.history_[name])
+    epochs = [("end", "epoch", k) for k in range(model.n_iter_)]
+    ends = [entry for entry in heard if entry[:2] == ("end", "epoch")]
+    assert ends == (epochs if heard else [])
+
+
+@quiet
+@pytest.mark.parametrize(
+    ("optimizer", "end"),
+    [
+        (optimizer, end)
+        for optimizer in ("auto", *OPTIMIZERS)
+        for end in ENDS
+        if (optimizer, end) != ("sdca", "diverged")  # which has no rate
+    ],
+)
+@pytest.mark.parametrize(("Model", "y"), MODELS[1:])
+def test_every_epoch_is_told_once_however_the_run_ends(Model, y, optimizer, end):
+    model = Model(optimizer=optimizer, random_state=0, **ENDS[end])
+    assert_told_once(model, *told(model, y))
+    assert optimizer != "sgd" or model.stop_reason_ == end
+
+
+@quiet
+def test_an_epoch_that_is_mended_is_told_once():
+    class Stumbling(Optimizer):
+        def start(self, n_params):
+            return step
+
+    def step(x, g, rate):
+        x -= next(poison, rate) * g
+
+    poison = iter([np.nan, 0.1, np.nan])
+    model = SGDRidge(optimizer=Stumbling(), batch_size="full", max_iter=9, tol=0)
+    records, heard = told(model, Y)
+    assert_told_once(model, records, heard)
+    assert model.n_iter_ == 9
+    assert model._run.cuts == 2
+    assert np.all(np.isfinite(model.coef_))
 
 
 # verbose
