@@ -82,7 +82,9 @@ class Estimate:
         run, W = self.run, self.run.W
         assert run.step is not None
         if isinstance(self.batches, Dual):
+            run.memory = None  # of no use without its W, should an interrupt come
             run.W, loss = self.batches.ascend(W, order)
+            run.memory = self.batches.memory
             return loss
         size = run.batch_size
         sparse = None

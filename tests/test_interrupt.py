@@ -1,12 +1,16 @@
 """Ctrl-C: noticed in the middle of an epoch, and the best iterate is there."""
 
 import signal
+import time
+import warnings
+from functools import partial
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.exceptions import ConvergenceWarning
 
-from sgd_estimators import SGDLogistic, SGDRidge
+from sgd_estimators import SGDLogistic, SGDRidge, minimize, objective
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(20000, 30))
@@ -54,30 +58,119 @@ def test_an_interrupt_before_the_first_point_leaves_the_model_as_it_was(monkeypa
     assert vars(model) == before
 
 
+@pytest.fixture
+def ctrl_c():
+    """Return what presses Ctrl-C after so many seconds of work."""
+    if not hasattr(signal, "setitimer"):
+        pytest.skip("no timers here")
+    before = signal.signal(signal.SIGPROF, signal.default_int_handler)
+    yield partial(signal.setitimer, signal.ITIMER_PROF)
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    signal.signal(signal.SIGPROF, before)
+
+
 @quiet
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers here")
-def test_a_signal_is_noticed_inside_an_epoch():
+def test_a_signal_is_noticed_inside_an_epoch(ctrl_c):
     wide = rng.normal(size=(1000, 20000)).astype(np.float32)
     Y = rng.normal(size=(1000, 20))  # a second's work an epoch: 400,000 parameters a step
     settings = {
         "optimizer": "adam",
         "learning_rate": 1e-7,
         "batch_size": 1,
+        "schedule": lambda t: 1.0,
         "random_state": 0,
     }
     ends = {k: SGDRidge(max_iter=k, **settings).fit(wide, Y)._run.W for k in (1, 2)}
 
-    def soon(model, record):
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
+    def soon(t):  # asked for the rates of an epoch, just before its first step
+        if t[0] > 0:
+            ctrl_c(0.1)
+        return 1.0
 
-    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    model = SGDRidge(max_iter=2, callbacks=soon, **settings)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            model.fit(wide, Y)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    model = SGDRidge(max_iter=2, **settings | {"schedule": soon})
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(wide, Y)
     assert model.n_iter_ == 1
     assert not np.array_equal(model._run.W, ends[1])  # some of its steps were made
     assert not np.array_equal(model._run.W, ends[2])  # not all
+
+
+# Rows of five ones each: epochs of some 0.3 s, by steps that cost what a row's entries do.
+N = 400_000
+PLACES = np.arange(5) * 10_000 + rng.integers(10_000, size=(N, 5))
+WORDS = sp.csr_array(
+    (np.ones(5 * N), PLACES.ravel(), np.arange(0, 5 * N + 1, 5)), shape=(N, 50_000)
+)
+TOPIC = WORDS @ rng.normal(size=50_000) + rng.normal(size=N) > 0
+STEPS = {
+    "batch_size": 1,
+    "learning_rate": 0.1,
+    "schedule": "constant",
+    "preconditioner": None,
+}
+LOOPS = {
+    "lazy": {"optimizer": "sgd", "tol": 1e-2, **STEPS},
+    "lazy, corrected": {"optimizer": "saga", "tol": 2e-2, **STEPS},
+    "dual": {"optimizer": "sdca", "tol": 1e-3},
+}
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_an_epoch_that_is_cut_short_leaves_the_point_before_it(loop, ctrl_c):
+    seen = []
+
+    def soon(model, record):
+        seen.append((record["objective"], model.coef_.copy(), time.process_time()))
+        ctrl_c(0.06)
+
+    model = SGDLogistic(0.05, callbacks=soon, random_state=0, **LOOPS[loop])
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(WORDS, TOPIC)
+    objective, coef, begun = seen[0]
+    assert time.process_time() - begun < 1.0
+    assert model.stop_reason_ == "interrupted"
+    assert model.n_iter_ == len(seen) == len(model.history_["loss"]) == 1
+    assert model.objective_ == objective
+    np.testing.assert_allclose(model.coef_, coef, rtol=1e-12)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of "lazy", whose noise stays
+        model.set_params(callbacks=None, warm_start=True, max_iter=6).fit(WORDS, TOPIC)
+    assert model.objective_ <= objective
+    assert loop == "lazy" or model.converged_
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_pass_that_is_cut_short_leaves_the_point_before_it(n_jobs, ctrl_c):
+    large = rng.normal(size=(400_000, 30)).astype(np.float32)  # a pass is 20 ms or more
+    label = large[:, 0] + rng.normal(size=400_000) > 0
+    seen = []
+
+    def soon(model, record):
+        seen.append((model.coef_.copy(), time.process_time()))
+        ctrl_c(0.005)
+
+    model = SGDLogistic(tol=1e-13, callbacks=soon, n_jobs=n_jobs, random_state=0)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(large, label)
+    coef, begun = seen[-1]
+    assert time.process_time() - begun < 1
+    assert model.stop_reason_ == "interrupted"
+    assert model.n_iter_ == len(seen) == len(model.history_["loss"])
+    np.testing.assert_allclose(model.coef_, coef, rtol=1e-12)
+    model.set_params(callbacks=None, warm_start=True, tol=1e-6).fit(large, label)
+    assert model.converged_
+
+
+def test_minimize_returns_what_it_has(ctrl_c):
+    f = objective(WORDS, TOPIC, "logistic", penalty=1e-4)
+    seen = []
+
+    def soon(W, epoch, record):
+        seen.append(time.process_time())
+        ctrl_c(0.06)
+
+    end = minimize(f, batch_size=1, learning_rate=0.1, max_iter=2, callback=soon)
+    assert time.process_time() - seen[0] < 1.0
+    assert end.stop_reason == "interrupted"
+    assert end.nit == len(seen) == 1
+    assert end.fun == f.value_and_gradient(end.x)[0] < f.value_and_gradient(0 * end.x)[0]
