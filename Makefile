@@ -87,7 +87,7 @@ $(VENV)/.installed: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --upgrade pip
 	$(PIP) install --upgrade $(BUILD_REQUIRES)
-	$(EDITABLE) '.[test,plot]'
+	$(EDITABLE) '.[test,plot,export]'
 	@touch $@
 
 $(VENV)/.built: $(VENV)/.installed setup.py $(KERNELS)
