@@ -204,9 +204,12 @@ def test_a_probability_scorer_works():
 
 def test_a_validation_set_is_routed_through_a_pipeline():
     rest, held = np.s_[:300], np.s_[300:]
+    weight = 1.0 + np.arange(100) % 5
     with sklearn.config_context(enable_metadata_routing=True):
         model = SGDRidge(early_stopping=True, max_iter=20, random_state=0)
-        model.set_fit_request(X_val=True, y_val=True, sample_weight=True)
+        model.set_fit_request(
+            X_val=True, y_val=True, sample_weight=True, sample_weight_val=True
+        )
         scaler = StandardScaler().set_fit_request(sample_weight=False)
         pipeline = make_pipeline(scaler, model, transform_input=["X_val"])
         pipeline.fit(
@@ -215,10 +218,34 @@ def test_a_validation_set_is_routed_through_a_pipeline():
             sample_weight=np.ones(300),
             X_val=50 + 9 * X[held],
             y_val=Y[held],
+            sample_weight_val=weight,
         )
     score = pipeline[-1].history_["score"]
-    got = pipeline.score(50 + 9 * X[held], Y[held])
+    got = r2_score(Y[held], pipeline.predict(50 + 9 * X[held]), sample_weight=weight)
     np.testing.assert_allclose(got, score.max(), rtol=1e-10)
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.3])
+def test_rows_are_held_out_by_class_and_not_trained_on(fraction):
+    label = np.repeat(["often", "rare", "single"], [369, 30, 1])
+    seen = {}
+
+    def score(model, X, y):
+        seen["rows"], seen["y"] = X, y
+        return model.score(X, y)
+
+    settings = {"early_stopping": True, "max_iter": 5, **FIXED, "scoring": score}
+    model = SGDLogistic(validation_fraction=fraction, **settings).fit(X, label)
+    names, counts = np.unique(seen["y"], return_counts=True)
+    assert list(names) == ["often", "rare"]  # the single one is for training
+    np.testing.assert_allclose(counts, [369 * fraction, 30 * fraction], atol=1)
+    held = np.array([np.flatnonzero((X == row).all(axis=1))[0] for row in seen["rows"]])
+    np.testing.assert_array_equal(seen["y"], label[held])
+    rest = np.setdiff1d(np.arange(400), held)
+    again = SGDLogistic(**settings)
+    again.fit(X[rest], label[rest], X_val=X[held], y_val=label[held])
+    np.testing.assert_allclose(model.coef_, again.coef_, rtol=1e-9)
+    np.testing.assert_array_equal(model.history_["score"], again.history_["score"])
 
 
 # Averaging
