@@ -27,7 +27,7 @@ for beta, dashes in ((0.0, ":"), (0.5, "--"), (0.9, "-")):
     grad = {"grad": lambda x, units=units: next(units)}
     end = minimize(lambda x: 0.0, np.zeros(T + 1), momentum=beta, **grad, **given)
     found = end.trajectory[-1][:T] / -ALPHA
-    np.testing.assert_allclose(found, (1 - beta**age) / (1 - beta), rtol=1e-12)
+    assert np.allclose(found, (1 - beta**age) / (1 - beta), rtol=1e-12)
     ax.plot(found, dashes, marker=".", label=f"λ = {beta}")
 ax.set(xlabel="gradient i", ylabel="weight / α", title=f"momentum, after {T} steps")
 ax.legend()
@@ -45,14 +45,14 @@ runs = {
 }
 g = h * runs["adagrad"][:-1]
 gamma = ALPHA / np.sqrt(np.cumsum(g**2, axis=0))
-np.testing.assert_allclose(runs["adagrad"][1:], 1 - np.cumsum(gamma * g, axis=0), atol=1e-9)
+assert np.allclose(runs["adagrad"][1:], 1 - np.cumsum(gamma * g, axis=0), atol=1e-9)
 
 g, t = h * runs["adam"][:-1], np.arange(60)
 ages = np.maximum(t[:, None] - t, 0)  # of gradient i at step t
 mean = 0.1 * np.tril(0.9**ages) @ g / (1 - 0.9 ** (t + 1))[:, None]
 square = 0.001 * np.tril(0.999**ages) @ g**2 / (1 - 0.999 ** (t + 1))[:, None]
 rate = ALPHA / (np.sqrt(square) + 1e-8)
-np.testing.assert_allclose(runs["adam"][1:], 1 - np.cumsum(rate * mean, axis=0), atol=1e-9)
+assert np.allclose(runs["adam"][1:], 1 - np.cumsum(rate * mean, axis=0), atol=1e-9)
 print("AdaGrad and Adam are their diagonal matrices.")
 
 _, ax = plt.subplots(layout="constrained")

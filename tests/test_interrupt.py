@@ -161,7 +161,7 @@ def test_a_pass_that_is_cut_short_leaves_the_point_before_it(n_jobs, ctrl_c):
     assert model.converged_
 
 
-def test_minimize_returns_what_it_has(ctrl_c):
+def test_minimize_lets_it_go_on(ctrl_c):
     f = objective(WORDS, TOPIC, "logistic", penalty=1e-4)
     seen = []
 
@@ -169,8 +169,7 @@ def test_minimize_returns_what_it_has(ctrl_c):
         seen.append(time.process_time())
         ctrl_c(0.06)
 
-    end = minimize(f, batch_size=1, learning_rate=0.1, max_iter=2, callback=soon)
+    with pytest.raises(KeyboardInterrupt):
+        minimize(f, batch_size=1, learning_rate=0.1, max_iter=2, callback=soon)
     assert time.process_time() - seen[0] < 1.0
-    assert end.stop_reason == "interrupted"
-    assert end.nit == len(seen) == 1
-    assert end.fun == f.value_and_gradient(end.x)[0] < f.value_and_gradient(0 * end.x)[0]
+    assert len(seen) == 1
