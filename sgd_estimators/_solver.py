@@ -145,9 +145,10 @@ class Passes(Judge):
     def exact(self, solved: Solved) -> Outcome:
         """Return the solution of the normal equations."""
         W = self.f.rows.from_user(solved.coef, solved.intercept)
-        value, gap = float(solved.value.sum()), float(self._whole_gap(solved).sum())
-        self.best = Point(W, value, np.zeros_like(W)), gap, "least squares"
-        reason = "certified" if self.reached(solved) else "no_improvement"
+        value, gap = float(solved.value.sum()), self._whole_gap(solved)
+        self.best = Point(W, value, np.zeros_like(W)), float(gap.sum()), "least squares"
+        enough = self._enough(solved.start, solved.value, gap).all()
+        reason = "certified" if enough else "no_improvement"
         self._note(reason)
         return self._outcome(reason)
 
