@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from ._inverses import Blocks
-from ._kernels.losses import Logistic, Softmax
+from ._kernels.losses import Softmax, Squared
 from ._kernels.objective import Objective
 from ._kernels.rows import span
 from ._pool import spread
 from ._sample import WHOLE
-from ._scores import means
+from ._scores import bends, means
 
 Array = NDArray[np.float64]
 
@@ -49,13 +49,12 @@ def passes(f: Objective) -> float:
 
 
 def curvature(f: Objective, W: Array) -> Blocks:
-    """Return G -> P^-1 G with P the Hessian of a squared or logistic loss at W."""
+    """Return G -> P^-1 G with P the Hessian at W; of softmax, the classes' mean one."""
     weight = f.weight
-    if isinstance(f.loss, Logistic):
-        p = means(f.loss, f.scores(W))[:, 0]
+    if not isinstance(f.loss, Squared):
+        p = means(f.loss, f.scores(W))
+        s = np.ones(f.n_active) if weight is None else f.take(weight)
         weight = np.zeros(f.rows.n_rows)
-        weight[span(f.indices)] = p * (1 - p)
-        if f.weight is not None:
-            weight *= f.weight
+        weight[span(f.indices)] = s * (bends(p, s) if len(p.T) > 1 else (p * (1 - p))[:, 0])
     H = gram(f, weight) / f.total_weight
     return Blocks([H + np.diag(g) for g in f.penalty])

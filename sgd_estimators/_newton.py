@@ -27,6 +27,7 @@ from ._scores import means
 Array = NDArray[np.float64]
 Call = Callable[[Array], tuple[float, Array]]
 Solve = Callable[[Array], Array]
+Pairs = deque[tuple[Array, Array, float]]  # a step, how the gradient changed, 1 / both
 
 ROWS_A_PARAMETER = 5  # of the first mini-batch
 GROWTH = 4
@@ -83,12 +84,19 @@ def descend(F: Call, point: Point, direction: Array, quadratic: bool) -> Point |
     return None
 
 
-def quasi_newton(F: Call, point: Point, solve: Solve, quadratic: bool) -> Iterator[Point]:
-    """Yield the points of L-BFGS that begins with P^-1, until rounding ends it."""
-    pairs: deque[tuple[Array, Array, float]] = deque(maxlen=MEMORY)
-    scale = 1.0
+def quasi_newton(
+    F: Call, point: Point, solve: Solve, quadratic: bool, pairs: Pairs | None = None
+) -> Iterator[Point]:
+    """Yield the points of L-BFGS that begins with P^-1, until rounding ends it.
+
+    It goes on with the `pairs` of an earlier one.
+    """
+    pairs = deque(maxlen=MEMORY) if pairs is None else pairs
     while True:
-        q, parts = point.G.copy(), []
+        q, parts, scale = point.G.copy(), [], 1.0
+        if pairs:
+            s, y, r = pairs[-1]
+            scale = min(max(1 / (r * float(np.sum(y * solve(y)))), 0.1), 1.0)
         for s, y, r in reversed(pairs):
             parts.append(r * float(np.sum(s * q)))
             q -= parts[-1] * y
@@ -104,7 +112,6 @@ def quasi_newton(F: Call, point: Point, solve: Solve, quadratic: bool) -> Iterat
         s, y = new.W - point.W, new.G - point.G
         if (bent := float(np.sum(s * y))) > 0:
             pairs.append((s, y, 1 / bent))
-            scale = min(max(bent / float(np.sum(y * solve(y))), 0.1), 1.0)
         point = new
         yield point
 

@@ -14,7 +14,7 @@ from ._kernels.losses import Logistic, Softmax
 from ._kernels.objective import Objective
 from ._pool import spread
 from ._rows import as_rows
-from ._scores import means
+from ._scores import bends, means
 
 Array = NDArray[np.float64]
 
@@ -101,13 +101,9 @@ class Sample:
         if isinstance(f.loss, Softmax):
             if p.shape[1] * self.A.shape[1] <= WHOLE:
                 return Whole(self._whole(p, s), p.shape[1])
-            h = np.sum(p * (1 - p), axis=1)
-            H = self.gram(s * h)
-            share = s @ (p * (1 - p)) / (s @ h)
-            return Blocks(
-                [q * H + np.diag(g) for q, g in zip(share, f.penalty, strict=True)]
-            )
-        h = s * (p * (1 - p))[:, 0] if isinstance(f.loss, Logistic) else s
+            h = s * bends(p, s)
+        else:
+            h = s * (p * (1 - p))[:, 0] if isinstance(f.loss, Logistic) else s
         H = self.gram(h)
         return Blocks([H + np.diag(g) for g in f.penalty])
 

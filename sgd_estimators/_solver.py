@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain, islice
 from typing import Any
 
@@ -249,15 +250,7 @@ class Passes(Judge):
             P = sample.curvature(sample.means(sample.A @ point.W.T))
             self._bound_by(sample, P)
         if isinstance(f.loss, Softmax) and isinstance(P, Blocks):
-            # P is the mean of what the classes' scores bend: L-BFGS would take it for more.
-            return self._judge_all(
-                newton(
-                    f,
-                    point.W,
-                    lambda W: sample.curvature(sample.means(sample.A @ W.T)),
-                    self._duals,
-                )
-            )
+            return self._judge_all(newton(f, point.W, partial(curvature, f), self._duals))
         if stop := self._judge(point, decrement(point, P)):
             return stop
         while True:

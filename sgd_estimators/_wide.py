@@ -5,6 +5,7 @@ quick. Then the step P^-1 grad f of Newton's method is computed by conjugate gra
 each of which costs a pass, in the metric that gives the Hessian a diagonal of ones.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
 
@@ -20,7 +21,7 @@ from ._kernels.losses import Loss, Softmax, Squared, Variance
 from ._kernels.objective import Objective
 from ._kernels.order import Order
 from ._kernels.rows import numbers, span
-from ._newton import Point, Solve, at, descend
+from ._newton import MEMORY, Pairs, Point, Solve, at, descend, quasi_newton
 from ._scores import level, means
 
 Array = NDArray[np.float64]
@@ -29,6 +30,7 @@ QUICK = 0.5  # of the dual gap: what an epoch of ascent must leave at most
 EPOCHS = 30
 EXACT, LOOSE = 0.1, 0.5  # the last conjugate gradient's share of the mean one
 CHANGED = 0.9  # of f: from here on, another P^-1 is worth its cost
+FULL, PASSES = 0.5, 50  # a shorter step is not taken: L-BFGS takes some of so many
 FINE = 500  # conjugate gradients more, at most, that make a step exact
 
 
@@ -207,9 +209,12 @@ def newton(
 
     The steps are searched along, and the intercepts chosen, on the scores: no pass. They
     are as exact as the last one's prediction was. `precondition` returns G -> P^-1 G for a
-    W; see `Bend`. The `ground` learns of steps that are near the optimum.
+    W; see `Bend`. Where a step would have to be short, far rows bend f more than the
+    Hessian knows: L-BFGS goes on for a while, each time for twice as long. The `ground`
+    learns of steps that are near the optimum.
     """
-    Z = f.scores(W)
+    F, Z, turns = f.value_and_gradient, f.scores(W), 2
+    pairs: Pairs = deque(maxlen=MEMORY)
     point: Point | None = None
     solve: Solve | None = None
     loose, fall, made = LOOSE, 0.0, np.inf
@@ -218,7 +223,7 @@ def newton(
             up = level(f, Z)
             Z += up
             W[:, -1] += up
-        new = at(f.value_and_gradient, W)
+        new = at(F, W)
         if point is not None:
             if stuck(point, new):
                 return
@@ -244,6 +249,18 @@ def newton(
         rate = search(f, point, S, Z, rise)
         if rate is None:
             return
+        if rate < FULL:
+            new, pairs = point, pairs if precondition else deque(maxlen=MEMORY)
+            for _ in range(turns):
+                passes = quasi_newton(F, new, solve or (lambda G: G), False, pairs)
+                for new in islice(passes, PASSES):
+                    yield new
+                if precondition:
+                    solve, made = precondition(new.W), new.value
+            turns *= 2
+            if new.value < point.value:
+                W, Z, point = new.W, f.scores(new.W), None
+                continue
         Z += rate * rise
         W = point.W + rate * S
 

@@ -265,8 +265,8 @@ def test_callbacks_and_warm_starts_see_the_coefficients(sparse):
     assert model.history_["gap"][-1] == model.gap_
     model.fit(data, y)
     assert model.n_iter_ <= 2
-    stopped = SGDLogistic(tol=0, random_state=0, callbacks=lambda model, record: True)
-    stopped.fit(data, y)
+    stopped = SGDLogistic(C=1e3, tol=0, callbacks=lambda model, record: True)
+    stopped.fit(data, y)  # which is far from the optimum after one pass
     assert stopped.stop_reason_ == "callback"
     with pytest.warns(ConvergenceWarning, match="max_iter"):
         assert SGDLogistic(max_iter=2, C=1e3, tol=0).fit(data, y).n_iter_ == 2

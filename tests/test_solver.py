@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
 
 from newton import least_squares, log_loss_objective, newton, squared_objective
-from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge
+from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge, _wide
 
 rng = np.random.default_rng(0)
 N = 600
@@ -177,3 +177,19 @@ def test_the_number_of_threads_changes_no_bit(Model):
     y = LATENT if Model is SGDRidge else LATENT > 0
     fits = [Model(n_jobs=k, random_state=0).fit(BASE, y) for k in (1, 2)]
     assert fits[0].coef_.tobytes() == fits[1].coef_.tobytes()
+
+
+def test_rows_that_hardly_bend_are_no_walls(monkeypatch):
+    # Newton's steps must be short here: alone, they take some thousand passes.
+    made = []
+    product = _wide.Bend.__call__
+    monkeypatch.setattr(
+        _wide.Bend, "__call__", lambda self, V: made.append(1) or product(self, V)
+    )
+    rng = np.random.default_rng(2)
+    X = 100 * rng.gamma(0.1, size=(1500, 120)) * (rng.random((1500, 120)) < 0.5)
+    truth = rng.normal(size=(8, 120)) / X.std(axis=0)
+    y = np.argmax(X @ truth.T + rng.gumbel(size=(1500, 8)), axis=1)
+    model = SGDLogistic(C=100, tol=1e-4, random_state=0).fit(X, y)
+    assert model.converged_
+    assert model.n_iter_ + len(made) < 500
