@@ -4,10 +4,10 @@
 #   make test           set up, then run the tests and the doctests
 #   make build          (the default) the editable install, kernels up to date
 #   make lint format types docs bench
-#   make debug-test     the tests on kernels built with bounds checks
+#   make debug-test     the tests that are not slow on kernels built with bounds checks
 #   make fuzz           random calls on kernels that AddressSanitizer and UBSan instrument
 #   make coverage       the tests, and which lines of the Python code they leave out
-#   make wheel-test     sdist -> wheel -> the tests on the installed wheel, elsewhere
+#   make wheel-test     sdist -> wheel -> the same tests on the installed wheel, elsewhere
 #   make oldest-test    the same wheel on the oldest numpy, scipy and scikit-learn allowed
 #   make freethreaded-test  the tests without the GIL, where FREETHREADED (python3.14t) is there
 #   make clean          remove what was built (rm -rf .venv removes the rest)
@@ -44,7 +44,7 @@ demo: build
 	$(BIN)/python examples/quickstart.py
 
 test: build
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest -n 2 $(PYTEST_ARGS)
 
 # ---------------------------------------------------------------- setting up
 
@@ -139,7 +139,8 @@ debug-test: $(VENV)/.installed
 	SGD_ESTIMATORS_DEBUG=1 $(BIN)/python setup.py --quiet \
 		build --build-base build/debug --build-lib build/debug/lib --parallel 2
 	cd build/debug && PYTHONPATH="$(CURDIR)/build/debug/lib" \
-		"$(abspath $(BIN))/pytest" -n 2 -c ../../pyproject.toml ../../tests $(PYTEST_ARGS)
+		"$(abspath $(BIN))/pytest" -n 2 -m "not slow" -c ../../pyproject.toml ../../tests \
+		$(PYTEST_ARGS)
 
 # Another such build, for gcc; Python itself is not instrumented, so its runtime comes first.
 runtime = $$($(COMPILER) -print-file-name=$(1))
@@ -174,7 +175,7 @@ copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT \
 endef
 
 wheel-test: build/.wheel
-	$(call test_wheel,build/wheel-venv,,tests --pyargs sgd_estimators)
+	$(call test_wheel,build/wheel-venv,,-m "not slow" tests --pyargs sgd_estimators)
 
 # The oldest numpy and scipy have wheels for Python 3.11 only.
 ON_OLDEST := common.py estimators.py callbacks.py run.py labels.py

@@ -38,6 +38,7 @@ def test_readme_begins_with_the_two_commands():
     assert "make test" in head
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", EXAMPLES, ids=lambda path: path.stem)
 @pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
 def test_an_example_is_true(script):

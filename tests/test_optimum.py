@@ -17,6 +17,8 @@ from newton import least_squares, log_loss_objective, newton, squared_objective
 from rules import RATED
 from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge
 
+pytestmark = pytest.mark.slow
+
 WITHIN_30_EPOCHS = 1e-2  # the same, for any optimizer's default rate and schedule
 
 SHIPPED = {
