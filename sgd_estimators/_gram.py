@@ -55,6 +55,6 @@ def curvature(f: Objective, W: Array) -> Blocks:
         p = means(f.loss, f.scores(W))
         s = np.ones(f.n_active) if weight is None else f.take(weight)
         weight = np.zeros(f.rows.n_rows)
-        weight[span(f.indices)] = s * (bends(p, s) if len(p.T) > 1 else (p * (1 - p))[:, 0])
+        weight[span(f.indices)] = s * bends(f.loss, p, s)
     H = gram(f, weight) / f.total_weight
     return Blocks([H + np.diag(g) for g in f.penalty])

@@ -10,7 +10,7 @@ from scipy.sparse import issparse
 
 from ._inverses import ROWS, Blocks, Whole
 from ._kernels.gram import gram
-from ._kernels.losses import Logistic, Softmax
+from ._kernels.losses import Softmax
 from ._kernels.objective import Objective
 from ._pool import spread
 from ._rows import as_rows
@@ -98,13 +98,9 @@ class Sample:
         For softmax with many parameters, P has the mean curvature of the classes.
         """
         f, s = self.f, self.s if s is None else s
-        if isinstance(f.loss, Softmax):
-            if p.shape[1] * self.A.shape[1] <= WHOLE:
-                return Whole(self._whole(p, s), p.shape[1])
-            h = s * bends(p, s)
-        else:
-            h = s * (p * (1 - p))[:, 0] if isinstance(f.loss, Logistic) else s
-        H = self.gram(h)
+        if isinstance(f.loss, Softmax) and p.shape[1] * self.A.shape[1] <= WHOLE:
+            return Whole(self._whole(p, s), p.shape[1])
+        H = self.gram(s * bends(f.loss, p, s))
         return Blocks([H + np.diag(g) for g in f.penalty])
 
     def _whole(self, p: Array, s: Array) -> Array:

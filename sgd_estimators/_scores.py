@@ -19,13 +19,16 @@ def means(loss: Loss, Z: Array) -> Array:
     return np.asarray(softmax(Z, axis=1)) if isinstance(loss, Softmax) else Z
 
 
-def bends(p: Array, s: Array) -> Array:
-    """Return the curvature of softmax on each row, in the mean of the classes.
+def bends(loss: Loss, p: Array, s: Array) -> Array:
+    """Return the curvature of the loss on each row, of weights s and means p.
 
-    Rows that hardly bend now get a little more: a step may change that.
+    That of softmax is the classes' mean one. Rows that hardly bend get a little more then:
+    a step may change that.
     """
+    if not isinstance(loss, Logistic | Softmax):
+        return np.ones(len(p))
     h = np.mean(p * (1 - p), axis=1)
-    return np.asarray(h + MORE * (s @ h) / s.sum())
+    return np.asarray(h + MORE * (s @ h) / s.sum() if isinstance(loss, Softmax) else h)
 
 
 def turned(loss: Loss, Z: Array, rise: Array) -> Array | None:

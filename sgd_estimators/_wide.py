@@ -252,14 +252,17 @@ def newton(
         if rate < FULL:
             new, pairs = point, pairs if precondition else deque(maxlen=MEMORY)
             for _ in range(turns):
-                passes = quasi_newton(F, new, solve or (lambda G: G), False, pairs)
+                begun, P = new, solve or (lambda G: G)
+                passes = quasi_newton(F, begun, P, False, pairs)
                 for new in islice(passes, PASSES):
                     yield new
+                if not new.value < begun.value:  # all is rounding
+                    break
                 if precondition:
                     solve, made = precondition(new.W), new.value
             turns *= 2
             if new.value < point.value:
-                W, Z, point = new.W, f.scores(new.W), None
+                W, Z, point = new.W.copy(), f.scores(new.W), None
                 continue
         Z += rate * rise
         W = point.W + rate * S

@@ -62,7 +62,7 @@ def test_an_interrupt_before_the_first_point_leaves_the_model_as_it_was(monkeypa
 def ctrl_c():
     """Return what presses Ctrl-C after so many seconds of work."""
     if not hasattr(signal, "setitimer"):
-        pytest.skip("no timers here")
+        pytest.skip("signal.setitimer, which plays Ctrl-C, is not on Windows")
     before = signal.signal(signal.SIGPROF, signal.default_int_handler)
     yield partial(signal.setitimer, signal.ITIMER_PROF)
     signal.setitimer(signal.ITIMER_PROF, 0)
