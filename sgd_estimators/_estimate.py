@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from . import _auto
+from ._kernels.adagrad import run_adagrad_epoch
 from ._kernels.combined import run_combined_epoch
 from ._kernels.dual import Dual
 from ._kernels.epoch import run_epoch
@@ -15,7 +16,6 @@ from ._kernels.objective import Objective
 from ._kernels.order import Order
 from ._kernels.preconditioned import Preconditioned
 from ._kernels.steps import AdaGradStep, AveragedStep, SGDStep, Step
-from ._kernels.touched import run_touched_epoch
 from ._kernels.variance import Corrected
 from ._newton import Samples, learn
 from ._rates import check_rate
@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 
 # Columns that a step on all of them moves while it moves one by itself: of powers, by
 LATE = 20
-TOUCHED = 4  # the step itself, and by two numbers for all of them
+ADAPTED = 4  # the step itself, and by two numbers for all of them
 COMBINED = 1
 
 
@@ -127,7 +127,7 @@ def sparse_epoch(f: Objective, step: Step, rates: Array, size: int) -> Any:
         if type(inner) is SGDStep and pull[0, 0] < 1 and not 0 < inner.beta < 1e-3:
             return run_combined_epoch if columns >= COMBINED else None
         if type(inner) is AdaGradStep and penalty[0, 0] == 0:
-            return run_touched_epoch if columns >= TOUCHED else None
+            return run_adagrad_epoch if columns >= ADAPTED else None
     plain = type(f) in (Objective, Corrected) and type(step) is SGDStep and step.beta == 0
     known = np.all((pull == 0) | ((pull > 1e-100) & (pull < 1)))
     steady = rates[0] > 0 and np.ptp(rates) == 0

@@ -30,7 +30,14 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
 
 def warn_of_end(reason: str, run: Any, plan: Any) -> None:
     """Say what a user must know about a run that did not end well."""
-    if reason == "diverged":
+    exact = plan.optimizer._exact  # which has no rate
+    if reason == "diverged" and exact:
+        warn(
+            f"The numbers of {plan.optimizer!r} left their range, and the best iterate was "
+            "returned. Use optimizer='auto', or scale the columns about their means.",
+            DivergenceWarning,
+        )
+    elif reason == "diverged":
         given = plan.learning_rate if plan.rated else f"{run.rate:g}"
         better = "a schedule that decays" if plan.rated else "a smaller learning_rate"
         warn(
@@ -45,7 +52,9 @@ def warn_of_end(reason: str, run: Any, plan: Any) -> None:
             < 1e-2 * (run.floor - losses[-5:].mean())
         )
         cause = (
-            "tol is below the noise floor of this rate: use schedule='auto' or a "
+            "raise max_iter, tol or the penalty, or use optimizer='auto'"
+            if exact
+            else "tol is below the noise floor of this rate: use schedule='auto' or a "
             "decaying schedule, a smaller learning_rate, or a larger batch_size"
             if noisy
             else "the run is still falling, slowly: raise max_iter, or tol, or use "

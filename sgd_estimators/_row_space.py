@@ -73,6 +73,7 @@ def solve(f: Objective) -> Solved:
         of = np.flatnonzero(f.alpha == alpha)
         coef[of], left[of], value[of], gap[of] = _optimum(f, rows, float(alpha), t[:, of])
     intercept = origin + left - coef @ rows.mean
+    gap += rows.noise(coef, value)
     return Solved(coef, intercept, value, 0.5 * np.sum(t * t, axis=0), gap, rows.passes)
 
 
@@ -165,6 +166,7 @@ class RowSpace:
                 self.mean = self.X.T @ self.share
         elif self.intercept:
             self.mean = f.rows.moments(f.indices, f.weight)[0]
+        self.variance = np.zeros(f.rows.n_features)
         self.unit: Array | None = None  # what the columns are divided by
         self.plain = self.gram(None)
         self.size = max(float(np.trace(self.plain)), 0.0)
@@ -174,11 +176,14 @@ class RowSpace:
         return A - np.outer(self.root, self.root @ A) if self.intercept else A
 
     def equilibrate(self) -> None:
-        """Divide the columns by their root mean squares."""
-        square = np.zeros(self.X.shape[1])
-        for part, B in self._blocks(self._stored(), slice(None)):
-            square[part] = np.sum(B * B, axis=0)
-        self.unit = np.sqrt(np.where(square > 0, square, 1.0))
+        """Divide the columns by their standard deviations."""
+        self.unit = np.sqrt(np.where(self.variance > 0, self.variance, 1.0))
+
+    def noise(self, W: Array, value: Array) -> Array:
+        """Return what f has of rounding where the terms of a score are larger than it."""
+        terms = np.finfo(float).eps * np.abs(W) @ np.sqrt(self.variance + self.mean**2)
+        alone = float(np.linalg.norm(self.share))
+        return np.asarray(terms * (np.sqrt(2 * value) * alone + terms))
 
     def scores(self, W: Array) -> Array:
         """Return X W'."""
@@ -207,8 +212,7 @@ class RowSpace:
             T = self.centred(T)
         elif issparse(X):
             few = np.diff(X.indptr) < FULL * n
-            unit = None if self.unit is None else self.unit[few]
-            total += self._sparse_gram(self.X[:, few], unit)
+            total += self._sparse_gram(few)
             columns = np.flatnonzero(~few)
         parts = np.array_split(columns, PARTS)
         products = partial(self._gram, X, T)
@@ -218,10 +222,12 @@ class RowSpace:
         # The mean is off by rounding, which large values make large.
         return total if T is not None else self.centred(self.centred(total).T)
 
-    def _sparse_gram(self, X: Any, unit: Array | None) -> Array:
-        X = X.astype(np.float64)
-        if unit is not None:
-            X = X.multiply(1 / unit).tocsr()
+    def _sparse_gram(self, few: Any) -> Array:
+        X = self.X[:, few].astype(np.float64)
+        if self.unit is not None:
+            X = X.multiply(1 / self.unit[few]).tocsr()
+        else:
+            self.variance[few] = X.power(2).T @ self.share - self.mean[few] ** 2
         product = (X @ X.T).toarray()
         if self.intercept:
             product -= self.share @ product
@@ -236,6 +242,8 @@ class RowSpace:
                 B /= self.unit[part]
             if T is not None:
                 B = T.T @ B
+            elif self.unit is None:
+                self.variance[part] = np.einsum("ij,ij->j", B, B)
             total += B @ B.T
         return total
 

@@ -88,6 +88,7 @@ def test_least_squares_is_the_optimum_and_knows_it(
 
 @settings(max_examples=60, deadline=None)
 @given(**shapes, alpha=st.sampled_from([1e-6, 1.0, [0.1, 1e3]]))
+@example(9, 53, 1097437, 12, 4, False, True, True, [0.1, 1e3])  # terms that cancel
 def test_ridge_is_the_optimum_and_knows_it(
     n, more, seed, spread, repeats, fit_intercept, weighted, sparse, alpha
 ):

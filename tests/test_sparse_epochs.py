@@ -12,11 +12,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sgd_estimators import SGDLogistic, SGDRidge, _estimate, objective
 from sgd_estimators._estimate import sparse_epoch
+from sgd_estimators._kernels.adagrad import run_adagrad_epoch
 from sgd_estimators._kernels.combined import run_combined_epoch
 from sgd_estimators._kernels.epoch import run_epoch
 from sgd_estimators._kernels.order import Order
 from sgd_estimators._kernels.steps import AveragedStep
-from sgd_estimators._kernels.touched import run_touched_epoch
 from sgd_estimators.optimizers import SAGA, SGD, AdaGrad, Adam
 from sgd_estimators.schedules import InverseTime
 
@@ -68,7 +68,7 @@ def compare(f, dense, rule, start, rates):
         step = inner = rule.start(f.n_params)
         if start is not None:
             step = AveragedStep(inner, start)
-        run = run_touched_epoch if isinstance(rule, AdaGrad) else run_combined_epoch
+        run = run_adagrad_epoch if isinstance(rule, AdaGrad) else run_combined_epoch
         run = run if sparse else run_epoch
         W = 0.1 * np.random.default_rng(1).normal(size=f.n_params)
         W = W.reshape(f.n_outputs, -1)
@@ -228,8 +228,8 @@ def test_where_they_are_taken():
         assert sparse_epoch(f, step, rates, 51) is None  # non-zeros for all columns
         assert sparse_epoch(f, step, 60 * rates, 1) is None
     adaptive = AdaGrad().start(n)
-    assert sparse_epoch(free, adaptive, rates, 12) is run_touched_epoch
-    assert sparse_epoch(free, AveragedStep(adaptive), rates, 12) is run_touched_epoch
+    assert sparse_epoch(free, adaptive, rates, 12) is run_adagrad_epoch
+    assert sparse_epoch(free, AveragedStep(adaptive), rates, 12) is run_adagrad_epoch
     assert sparse_epoch(free, adaptive, rates, 13) is None
     assert sparse_epoch(f, adaptive, rates, 1) is None
     assert sparse_epoch(f, Adam().start(n), rates, 1) is None

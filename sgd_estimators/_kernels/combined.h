@@ -1,20 +1,24 @@
 /* The loops over the non-zeros of a batch against U, `lanes` numbers a column and output:
    Y, then Z where there is a momentum, then S where there is an average. The coefficients
-   are W = a Y + b Z. Included by csr.pyx once, and below for each type of entries. */
+   are W = a Y + b Z. For AdaGrad they are W, the sum of the g^2, g, what makes g the
+   gradient, and S. Included by csr.pyx once, and below for each type of entries. */
 #ifndef REAL
+#include <math.h>
+
 #include "simd.h"
 
 typedef struct {
     Py_ssize_t n_outputs;
     int lanes, momentum, averaged, penalised;
     double a, b;              /* W = a Y + b Z */
-    double pull[3];           /* what a gradient of 1 adds to Y, Z and S */
+    double pull[3];           /* what a gradient of 1 adds to Y, Z and S; or rate, eps, and
+                                 of how many iterates S is yet to be the sum */
     double squares[3];        /* the sums of Y^2, Y Z and Z^2, where penalised */
     const double *share;      /* factors of the columns' gradients, or NULL */
     double *U;
 } Combined;
 
-enum { ROWS_LATER = 8 };
+enum { ROWS_LATER = 8, AT_ONCE = 64 };
 
 /* u += g move, and what that adds to the squares. */
 ALWAYS_INLINE void add(double *u, double g, const double *move, const int momentum,
@@ -176,4 +180,46 @@ CLONES static void NAME(pull)(const REAL *x, const INDEX *indices,
 }
 
 #undef PULL
+
+/* U moves by AdaGrad, along the gradient of n rows whose slopes are Z: once a column. */
+CLONES static void NAME(adapt)(const REAL *x, const INDEX *indices, const INDEX *indptr,
+                               const Py_ssize_t *batch, Py_ssize_t n, const double *Z,
+                               const Combined *c)
+{
+    const Py_ssize_t K = c->n_outputs, stride = K * c->lanes;
+    const double rate = c->pull[0], eps = c->pull[1], left = c->pull[2];
+    for (Py_ssize_t i = 0; i < n; i++)
+        for (Py_ssize_t k = 0; k < K; k++) {
+            const double r = Z[i * K + k];
+            double *U = c->U + k * c->lanes;
+            for (INDEX p = indptr[batch[i]]; p < indptr[batch[i] + 1]; p++)
+                U[indices[p] * stride + 2] += r * x[p];
+        }
+    for (Py_ssize_t i = 0; i < n; i++)
+        for (Py_ssize_t k = 0; k < K; k++) {
+            const INDEX end = indptr[batch[i] + 1];
+            for (INDEX p = indptr[batch[i]]; p < end; p += AT_ONCE) {
+                const INDEX stop = end - p < AT_ONCE ? end : p + AT_ONCE;
+                double *found[AT_ONCE], g[AT_ONCE], s[AT_ONCE];
+                int m = 0; /* columns that no row before has moved */
+                for (INDEX q = p; q < stop; q++) {
+                    double *u = c->U + indices[q] * stride + k * c->lanes;
+                    found[m] = u, g[m] = u[2] * u[3], s[m] = u[1];
+                    m += u[2] != 0;
+                    u[2] = 0;
+                }
+                SIMD
+                for (int q = 0; q < m; q++) {
+                    s[q] += g[q] * g[q];
+                    g[q] *= rate / (sqrt(s[q]) + eps);
+                }
+                for (int q = 0; q < m; q++) {
+                    double *u = found[q];
+                    g[q] *= u[3];
+                    u[0] -= g[q], u[1] = s[q];
+                    if (c->averaged) u[4] -= left * g[q];
+                }
+            }
+        }
+}
 #endif

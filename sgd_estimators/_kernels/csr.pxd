@@ -15,18 +15,26 @@ cdef extern from "combined.h" nogil:
                        const Py_ssize_t*, Py_ssize_t, const Combined*, double*)
     void pull_f64_i32(const double*, const int*, const int*,
                       const Py_ssize_t*, Py_ssize_t, const double*, Combined*)
+    void adapt_f64_i32(const double*, const int*, const int*,
+                       const Py_ssize_t*, Py_ssize_t, const double*, const Combined*)
     void score_f64_i64(const double*, const long long*, const long long*,
                        const Py_ssize_t*, Py_ssize_t, const Combined*, double*)
     void pull_f64_i64(const double*, const long long*, const long long*,
                       const Py_ssize_t*, Py_ssize_t, const double*, Combined*)
+    void adapt_f64_i64(const double*, const long long*, const long long*,
+                       const Py_ssize_t*, Py_ssize_t, const double*, const Combined*)
     void score_f32_i32(const float*, const int*, const int*,
                        const Py_ssize_t*, Py_ssize_t, const Combined*, double*)
     void pull_f32_i32(const float*, const int*, const int*,
                       const Py_ssize_t*, Py_ssize_t, const double*, Combined*)
+    void adapt_f32_i32(const float*, const int*, const int*,
+                       const Py_ssize_t*, Py_ssize_t, const double*, const Combined*)
     void score_f32_i64(const float*, const long long*, const long long*,
                        const Py_ssize_t*, Py_ssize_t, const Combined*, double*)
     void pull_f32_i64(const float*, const long long*, const long long*,
                       const Py_ssize_t*, Py_ssize_t, const double*, Combined*)
+    void adapt_f32_i64(const float*, const long long*, const long long*,
+                       const Py_ssize_t*, Py_ssize_t, const double*, const Combined*)
 
 
 cdef class CsrRows(Rows):
@@ -39,3 +47,5 @@ cdef class CsrRows(Rows):
                     double* Z) noexcept nogil
     cdef void pull(self, const Py_ssize_t* batch, Py_ssize_t n, const double* Z,
                    Combined* c) noexcept nogil
+    cdef void adapt(self, const Py_ssize_t* batch, Py_ssize_t n, const double* Z,
+                    const Combined* c) noexcept nogil

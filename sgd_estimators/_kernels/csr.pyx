@@ -121,6 +121,23 @@ cdef class CsrRows(Rows):
             pull_f32_i32(&self.x32[0], &self.indices32[0],
                          &self.indptr32[0], batch, n, Z, c)
 
+    cdef void adapt(self, const Py_ssize_t* batch, Py_ssize_t n, const double* Z,
+                    const Combined* c) noexcept nogil:
+        """Move coefficients by AdaGrad along the gradients of some rows."""
+        if self.is_long:
+            if self.is_double:
+                adapt_f64_i64(&self.x64[0], &self.indices64[0],
+                              &self.indptr64[0], batch, n, Z, c)
+            else:
+                adapt_f32_i64(&self.x32[0], &self.indices64[0],
+                              &self.indptr64[0], batch, n, Z, c)
+        elif self.is_double:
+            adapt_f64_i32(&self.x64[0], &self.indices32[0],
+                          &self.indptr32[0], batch, n, Z, c)
+        else:
+            adapt_f32_i32(&self.x32[0], &self.indices32[0],
+                          &self.indptr32[0], batch, n, Z, c)
+
     def seen(self, rows):
         """Return these rows as they are seen, the intercept's column included."""
         A = np.ones((len(rows), self.n_features + self.fit_intercept))

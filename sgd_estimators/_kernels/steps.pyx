@@ -113,7 +113,7 @@ cdef class SGDStep(Step):
 cdef class AdaGradStep(Step):
     """s <- s + g^2, x <- x - rate g / (sqrt(s) + eps)."""
 
-    cdef double eps
+    cdef readonly double eps
 
     def __init__(self, n_params, double eps=1e-10):
         self.eps = eps

@@ -5,7 +5,7 @@ from .objective import Objective
 from .order import Order
 from .steps import Step
 
-def run_touched_epoch(
+def run_adagrad_epoch(
     f: Objective,
     move: Step,
     W: NDArray[np.float64],
