@@ -200,6 +200,7 @@ class Certificate:
                 f.weight,
                 f.active,
             )
+            ones.n_jobs = f.n_jobs
             zero = np.zeros((1, d + f.rows.fit_intercept))
             mean = -ones.value_and_gradient(zero)[1][0, :d]
             share = 1 / f.n_outputs if isinstance(f.loss, Softmax) else 0.5

@@ -111,6 +111,8 @@ class Judge:
 
     def _gap(self, point: Point, near: float, wanted: float) -> tuple[float, str]:
         """Return the best bound that is worth its cost, and its name."""
+        if self._certified(point.value, point.value):  # no loss is negative
+            return point.value, "value"
         gap, name = math.inf, "none"
         if self.subset is not None and near <= min(self.subset.part * wanted, self.retry):
             rounding = self.certificate.rounding(point.W, point.value)
@@ -128,7 +130,7 @@ class Judge:
             noise = float(self.certificate.noise(point.W, point.value).sum())
             gap = max(point.value - self.ground.height, 0.0) + noise
             name = "fenchel"
-        if point.value < gap:  # no loss is negative
+        if point.value < gap:
             gap, name = point.value, "value"
         return gap, name
 

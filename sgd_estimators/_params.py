@@ -22,7 +22,7 @@ from .schedules import get_rate, get_schedule
 Array = NDArray[np.float64]
 
 SMALL = 1 << 22  # bytes of X that one thread reads sooner than two
-PART = 1 << 18
+PART = 1 << 21  # bytes of it that a thread takes at a time: a huge page
 
 
 def real(name: str, value: Any, low: float, high: float = math.inf, *, open_: bool) -> None:
@@ -226,7 +226,7 @@ def check_weight(sample_weight: Any, n: int) -> Array | None:
 
 
 def rows_a_part(X: NDArray[Any]) -> int:
-    """Return how many rows of X stay in the cache."""
+    """Return how many rows of X a thread takes at a time."""
     return 1 + PART * len(X) // X.nbytes
 
 

@@ -31,6 +31,7 @@ EPOCHS = 30
 EXACT, LOOSE = 0.1, 0.5  # the last conjugate gradient's share of the mean one
 CHANGED = 0.9  # of f: from here on, another P^-1 is worth its cost
 FULL, PASSES = 0.5, 50  # a shorter step is not taken: L-BFGS takes some of so many
+LONG = 30  # pairs that it keeps while P^-1 changes
 FINE = 500  # conjugate gradients more, at most, that make a step exact
 
 
@@ -214,7 +215,7 @@ def newton(
     learns of steps that are near the optimum.
     """
     F, Z, turns = f.value_and_gradient, f.scores(W), 2
-    pairs: Pairs = deque(maxlen=MEMORY)
+    pairs: Pairs = deque(maxlen=LONG)
     point: Point | None = None
     solve: Solve | None = None
     loose, fall, made = LOOSE, 0.0, np.inf
