@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Self
 
 import numpy as np
@@ -202,14 +203,14 @@ class LinearSGD(Fitted, Watched):
         with watching(self, seats) as audience, self._or_as_before():
             again = self.warm_start and hasattr(self, "n_iter_")
             resume = again and hasattr(self, "_run")
-            seed = self._run.seed if resume else self._seed()
+            seed = cache(lambda: self._run.seed if resume else self._seed())
             X, y, weight = self._validate(
                 X, y, sample_weight, reset=not again, seen=is_default(self)
             )
             weight, active = self._weighted(y, weight)
             validation = given(self, X_val, y_val, sample_weight_val)
             if validation is None and self.early_stopping:
-                active, validation = self._split_off(X, y, weight, active, seed)
+                active, validation = self._split_off(X, y, weight, active, seed())
                 if seats:
                     seats.only(active)
             f = self._objective(X, y, weight, active)
@@ -221,7 +222,7 @@ class LinearSGD(Fitted, Watched):
                 outcome = solve(f, start, float(self.tol), self.max_iter, seed, watch)
                 self._finish(f, outcome)
             else:
-                self._go_on(f, audience, resume, seed, score)
+                self._go_on(f, audience, resume, seed(), score)
         if seats:
             seats.close()
         return self

@@ -35,7 +35,12 @@ class Judge:
     """Judges points after a pass each, until the bound is small enough."""
 
     def __init__(
-        self, f: Objective, tol: float, max_iter: int, seed: int, watch: Watch
+        self,
+        f: Objective,
+        tol: float,
+        max_iter: int,
+        seed: Callable[[], int],
+        watch: Watch,
     ) -> None:
         self.f, self.tol, self.max_iter, self.watch = f, tol, max_iter, watch
         self.seed = seed

@@ -286,17 +286,16 @@ def _moments(f: Objective, pilot: Array, origin: Array, T: Array | None) -> Mome
     if not np.isfinite(np.diag(second)).all():
         assert_all_finite(f.rows.X, input_name="X")
         raise ValueError("X or y has numbers whose squares are beyond float64; divide it")
-    total = np.zeros(len(second))
+    e = d + f.rows.fit_intercept
+    mean, target = np.zeros(d), np.zeros(f.n_outputs)
     if f.rows.fit_intercept:
-        total = np.delete(second[d], d)
-        second = np.delete(np.delete(second, d, axis=0), d, axis=1)
-        second -= np.outer(total, total)
+        mean, target = second[d, :d], second[d, e:]
     return Moments(
-        total[:d],
-        total[d:],
-        second[:d, :d],
-        second[:d, d:],
-        np.maximum(np.diag(second)[d:], 0.0),
+        mean,
+        target,
+        second[:d, :d] - np.outer(mean, mean),
+        second[:d, e:] - np.outer(mean, target),
+        np.maximum(np.diag(second)[e:] - target * target, 0.0),
     )
 
 

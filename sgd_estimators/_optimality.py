@@ -245,7 +245,7 @@ def _bound(
     if gap <= tol * (start - value + gap):
         return OptimalityGap(value, gap, name)
     known = (coef, intercept) if value < start else None
-    nearest = find(f, known, tol, max_iter, 0, Watch())
+    nearest = find(f, known, tol, max_iter, lambda: 0, Watch())
     above = max(value - float(f.value_and_gradient(nearest.W)[0]), 0.0)
     above += nearest.gap + 1e-14 * start
     if above < gap:

@@ -46,7 +46,7 @@ def solve(
     start: tuple[Array, Array] | None,
     tol: float,
     max_iter: int,
-    seed: int,
+    seed: Callable[[], int],
     watch: Watch,
 ) -> Outcome:
     """Return the optimum of f, to a gap of `tol` times what f can fall.
@@ -60,7 +60,8 @@ def solve(
     tol : float
     max_iter : int
         Passes over the data.
-    seed : int
+    seed : callable
+        Draws it, where it is needed.
     watch : Watch
 
     Warns
@@ -85,7 +86,7 @@ def find(
     start: tuple[Array, Array] | None,
     tol: float,
     max_iter: int,
-    seed: int,
+    seed: Callable[[], int],
     watch: Watch,
 ) -> Outcome:
     """Do what `solve` does, without a warning."""
@@ -235,7 +236,7 @@ class Passes(Judge):
         f = self.f
         F = f.value_and_gradient
         squared = isinstance(f.loss, Squared)
-        samples = Samples(f, self.seed)
+        samples = Samples(f, self.seed())
         W = _auto.start(f) if start is None else f.rows.from_user(*start)
         size = samples.sizes[-1]
         for sample in samples:
@@ -319,7 +320,7 @@ class Passes(Judge):
         return self._judge_all(points)
 
     def _ascended(self) -> tuple[Array, Array] | None:
-        return dual_ascent(self.f, self.tol * self.floor, self.seed)
+        return dual_ascent(self.f, self.tol * self.floor, self.seed())
 
     @property
     def _duals(self) -> Ground | None:
