@@ -137,7 +137,7 @@ bench: build $(VENV)/.extra-bench $(VENV)/.peers
 # so that no subprocess of a test imports the release kernels from the current one.
 debug-test: $(VENV)/.installed
 	SGD_ESTIMATORS_DEBUG=1 $(BIN)/python setup.py --quiet \
-		build --build-base build/debug --build-lib build/debug/lib --parallel 2
+		build --build-base build/debug --build-lib build/debug/lib
 	cd build/debug && PYTHONPATH="$(CURDIR)/build/debug/lib" \
 		"$(abspath $(BIN))/pytest" -n 2 -m "not slow" -c ../../pyproject.toml ../../tests \
 		$(PYTEST_ARGS)
@@ -146,7 +146,7 @@ debug-test: $(VENV)/.installed
 runtime = $$($(COMPILER) -print-file-name=$(1))
 fuzz: $(VENV)/.installed
 	SGD_ESTIMATORS_SANITIZE=1 $(BIN)/python setup.py --quiet \
-		build --build-base build/sanitize --build-lib build/sanitize/lib --parallel 2
+		build --build-base build/sanitize --build-lib build/sanitize/lib
 	cd build/sanitize && LD_PRELOAD="$(call runtime,libasan.so) $(call runtime,libubsan.so)" \
 		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
 		PYTHONPATH="$(CURDIR)/build/sanitize/lib" \

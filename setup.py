@@ -36,6 +36,7 @@ extension = Extension(
 )
 
 setup(
+    options={"build_ext": {"parallel": True}},  # as many compilers as there are cores
     ext_modules=cythonize(
         [extension],
         # Cython compares dates, not directives, so each kind of build has its own C.

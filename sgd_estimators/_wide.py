@@ -211,10 +211,10 @@ def newton(
     The steps are searched along, and the intercepts chosen, on the scores: no pass. They
     are as exact as the last one's prediction was. `precondition` returns G -> P^-1 G for a
     W; see `Bend`. Where a step would have to be short, far rows bend f more than the
-    Hessian knows: L-BFGS goes on for a while, each time for twice as long. The `ground`
-    learns of steps that are near the optimum.
+    Hessian knows: L-BFGS takes PASSES, and more as long as P^-1 can be made anew and a pass
+    brings more than one of the step's did. The `ground` learns of steps near the optimum.
     """
-    F, Z, turns = f.value_and_gradient, f.scores(W), 2
+    F, Z = f.value_and_gradient, f.scores(W)
     pairs: Pairs = deque(maxlen=LONG)
     point: Point | None = None
     solve: Solve | None = None
@@ -247,29 +247,30 @@ def newton(
                     break
             rise = f.scores(S)
             ground.lift(point.W + S, Z, rise)
-        rate = search(f, point, S, Z, rise)
-        if rate is None:
+        ahead = search(f, point, S, Z, rise)
+        if ahead is None:
             return
+        rate = float(ahead.W[0])
         if rate < FULL:
             new, pairs = point, pairs if precondition else deque(maxlen=MEMORY)
-            for _ in range(turns):
+            while True:
                 begun, P = new, solve or (lambda G: G)
                 passes = quasi_newton(F, begun, P, False, pairs)
                 for new in islice(passes, PASSES):
                     yield new
-                if not new.value < begun.value:  # all is rounding
+                a_pass = (begun.value - new.value) / PASSES
+                worse = a_pass <= max(point.value - ahead.value, 0.0) / k
+                if precondition is None or worse:
                     break
-                if precondition:
-                    solve, made = precondition(new.W), new.value
-            turns *= 2
-            if new.value < point.value:
+                solve, made = precondition(new.W), new.value
+            if new.value < ahead.value:
                 W, Z, point = new.W.copy(), f.scores(new.W), None
                 continue
         Z += rate * rise
         W = point.W + rate * S
 
 
-def search(f: Objective, point: Point, S: Array, Z: Array, rise: Array) -> float | None:
+def search(f: Objective, point: Point, S: Array, Z: Array, rise: Array) -> Point | None:
     """Return how far to go along S, by Armijo's rule; None where rounding forbids it."""
     y, n = f.take(f.y), f.n_active
     s = (np.ones(n) if f.weight is None else f.take(f.weight)) / f.total_weight
@@ -281,8 +282,7 @@ def search(f: Objective, point: Point, S: Array, Z: Array, rise: Array) -> float
 
     slope = np.array([np.sum(point.G * S)])
     here = Point(np.zeros(1), point.value, slope)
-    ahead = descend(along, here, np.ones(1), False)
-    return None if ahead is None else float(ahead.W[0])
+    return descend(along, here, np.ones(1), False)
 
 
 def stuck(before: Point, after: Point) -> bool:
