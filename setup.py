@@ -50,5 +50,5 @@ setup(
             "cdivision": True,
             "freethreading_compatible": True,
         },
-    )
+    ),
 )

@@ -14,6 +14,15 @@ def sums(
     first: Array,
     second: Array,
 ) -> None: ...
+def norms(
+    x: NDArray[Any],
+    indices: NDArray[Any],
+    indptr: NDArray[Any],
+    rows: NDArray[np.intp],
+    share: Array,
+    pull: Array,
+    out: Array,
+) -> None: ...
 def powers(
     x: NDArray[Any],
     indices: NDArray[Any],

@@ -1,8 +1,8 @@
 """The rows of a CSR matrix, seen centred and scaled without a copy."""
 import numpy as np
 
-from sgd_estimators._kernels.columns import powers, products, scatter, sums
-from sgd_estimators._kernels.rows import numbers
+from sgd_estimators._kernels.columns import norms, powers, products, scatter, sums
+from sgd_estimators._kernels.rows import numbers, span
 
 from sgd_estimators._kernels.rows cimport Rows
 
@@ -147,11 +147,9 @@ cdef class CsrRows(Rows):
 
     def moments(self, rows, weight):
         """Return 0 and the weighted mean square of every column (sparse: no centring)."""
-        second, total = np.zeros(self.n_features), 0.0
-        for part, block in self.blocks(rows):
-            s = np.ones(block.shape[0]) if weight is None else weight[part]
-            second += block.astype(np.float64).power(2).T @ s
-            total += s.sum()
+        X, (first, second) = self.X, np.zeros((2, self.n_features))
+        sums(X.data, X.indices, X.indptr, numbers(rows), weight, first, second)
+        total = len(rows) if weight is None else weight[span(rows)].sum()
         return np.zeros(self.n_features), second / total
 
     def powers(self, rows):
@@ -166,11 +164,10 @@ cdef class CsrRows(Rows):
         return mean, second / n, fourth / n
 
     def norms(self, rows, share):
-        """Yield (part of rows, sum_j share_j (x_ij - mean_j)^2) a block after the other."""
-        pull = share * self.mean
-        for part, block in self.blocks(rows):
-            square = block.astype(np.float64).power(2)
-            yield part, square @ share - 2 * (block @ pull) + self.mean @ pull
+        """Yield (rows, sum_j share_j (x_ij - mean_j)^2): all at once."""
+        X, pull, found = self.X, share * self.mean, np.empty(len(rows))
+        norms(X.data, X.indices, X.indptr, numbers(rows), share, pull, found)
+        yield span(rows), found + self.mean @ pull
 
     def gram(self, rows, weight):
         """Return sum_i s_i x_i x_i' in the metric, the intercept's column included."""
