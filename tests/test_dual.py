@@ -1,6 +1,10 @@
 """SDCA: the step, the identities of the dual, where it ends, and what it is not for."""
 
+import ctypes
 import pickle
+import platform
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -214,3 +218,46 @@ def test_what_it_is_not_for_is_an_error_before_any_work():
         SGDRidge(optimizer=SDCA()).partial_fit(X, y)
     with pytest.raises(ValueError, match="penalty"):
         minimize(objective(X, y), optimizer="sdca")
+
+
+FLUSH = """
+#include <xmmintrin.h>
+void flush(int on) { _mm_setcsr(on ? _mm_getcsr() | 0x8040 : _mm_getcsr() & ~0x8040); }
+"""
+
+
+@pytest.fixture
+def flush(tmp_path):
+    """Return what makes the processor flush denormals, as libraries of -ffast-math do."""
+    compiler = shutil.which("cc")
+    if compiler is None or platform.machine() not in ("x86_64", "AMD64"):
+        pytest.skip("needs a C compiler and an x86 processor")
+    source, library = tmp_path / "flush.c", tmp_path / "flush.so"
+    source.write_text(FLUSH)
+    command = [compiler, "-shared", "-fPIC", source, "-o", library]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    flush = ctypes.CDLL(str(library)).flush
+    yield flush
+    flush(0)
+
+
+def test_the_processor_may_flush_denormals(flush):
+    rng = np.random.default_rng(0)
+    X = sp.random_array((300, 500), density=0.05, rng=rng, format="csr")
+    X.data = np.ceil(5 * X.data)
+    y = X[:, :250].sum(axis=1) > X[:, 250:].sum(axis=1)
+    heavy = np.where(np.arange(300) % 50, 1.0, 3000.0)  # of scores beyond exp's range
+    f = objective(sp.diags_array(heavy) @ X, y, "logistic", penalty=0.01)
+    ends = []
+    for on in (0, 1):
+        dual, W = Dual(f), np.zeros((1, f.n_params))
+        order = Order(f.n_active, f.active, 1, 1)
+        flush(on)
+        for epoch in range(6):
+            order.shuffle(0, epoch, 1)
+            W, _ = dual.ascend(W, order)
+        flush(0)
+        ends.append((W, dual.left))
+    assert np.isfinite(ends[0][1])
+    np.testing.assert_array_equal(ends[1][1], ends[0][1])
+    np.testing.assert_array_equal(ends[1][0], ends[0][0])

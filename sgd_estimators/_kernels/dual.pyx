@@ -21,6 +21,10 @@ from sgd_estimators._kernels.signals cimport BETWEEN, notice
 
 PROXIMAL = 1e-3  # the penalty of the intercept's distance from its last value
 
+# Of what a library that is loaded may have flush denormals to 0, nothing is denormal.
+cdef double FARTHEST = 600.0, LEAST = 1e-300  # a score, a dual variable
+cdef double NEXT = 1.2e-16  # of 1
+
 
 cdef class Dual(Objective):
     """f with the variables of its dual.
@@ -155,15 +159,15 @@ cdef double logistic_step(double y, double z, double a, double q) noexcept nogil
     cdef double old = sign * a, m = sign * z, t = old, step, new
     cdef int _k
     if q < 1 or not 0 < old < 1:
-        t = 1 / (1 + exp(min(m, 700.0)))
+        t = 1 / (1 + exp(min(m, FARTHEST)))
         t = min(t, 1 - 1e-12)
     for _k in range(20):
         step = (log(t / (1 - t)) + m + q * (t - old)) / (1 / (t * (1 - t)) + q)
         new = t - step
         if new <= 0:  # Newton's method left (0, 1)
-            new = 0.1 * t
+            new = max(0.1 * t, LEAST)
         elif new >= 1:
-            new = 1 - 0.1 * (1 - t)
+            new = 1 - max(0.1 * (1 - t), NEXT)
         step, t = fabs(new - t), new
         if step <= 1e-3 * t * (1 - t):  # the next one squares this
             break
