@@ -25,7 +25,8 @@ FREETHREADED ?= python3.14t
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-EDITABLE := $(PIP) install --no-build-isolation --editable
+# It links to the tree, in which the kernels are built once for all, by $(VENV)/.built.
+EDITABLE := SGD_ESTIMATORS_LINK=1 $(PIP) install --no-build-isolation --editable
 KERNELS := $(wildcard sgd_estimators/*.pxd $(addprefix sgd_estimators/_kernels/*,.pyx .pxd .h))
 PACKAGE := $(filter-out %.so,$(wildcard sgd_estimators/*.* sgd_estimators/*/*.*))
 

@@ -10,6 +10,7 @@ from setuptools import Extension, setup
 KERNELS = "sgd_estimators/_kernels"
 DEBUG = os.environ.get("SGD_ESTIMATORS_DEBUG", "0") != "0"
 SANITIZE = os.environ.get("SGD_ESTIMATORS_SANITIZE", "0") != "0"
+LINK = os.environ.get("SGD_ESTIMATORS_LINK", "0") != "0"  # kernels are built apart
 
 # Wheels must run everywhere and keep IEEE arithmetic: no -march=native, no -ffast-math.
 if sys.platform == "win32":
@@ -38,7 +39,7 @@ extension = Extension(
 setup(
     options={"build_ext": {"parallel": True}},  # as many compilers as there are cores
     ext_modules=cythonize(
-        [extension],
+        [] if LINK else [extension],
         # Cython compares dates, not directives, so each kind of build has its own C.
         build_dir="build/cython-debug" if DEBUG else "build/cython",
         annotate=DEBUG,
