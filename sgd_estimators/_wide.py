@@ -30,7 +30,7 @@ QUICK = 0.5  # of the dual gap: what an epoch of ascent must leave at most
 EPOCHS = 30
 EXACT, LOOSE = 0.1, 0.5  # the last conjugate gradient's share of the mean one
 CHANGED = 0.9  # of f: from here on, another P^-1 is worth its cost
-FULL, PASSES = 0.5, 50  # a shorter step is not taken: L-BFGS takes some of so many
+FULL, PASSES = 0.5, 50  # where a step is shorter, L-BFGS takes so many
 LONG = 30  # pairs that it keeps while P^-1 changes
 FINE = 500  # conjugate gradients more, at most, that make a step exact
 
