@@ -289,7 +289,7 @@ def _moments(f: Objective, pilot: Array, origin: Array, T: Array | None) -> Mome
     e = d + f.rows.fit_intercept
     mean, target = np.zeros(d), np.zeros(f.n_outputs)
     if f.rows.fit_intercept:
-        mean, target = second[d, :d], second[d, e:]
+        mean, target = second[d, :d].copy(), second[d, e:].copy()
     return Moments(
         mean,
         target,

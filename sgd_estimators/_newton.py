@@ -70,11 +70,10 @@ def descend(F: Call, point: Point, direction: Array, quadratic: bool) -> Point |
         if quadratic and np.isfinite(new.value):
             bend = float(np.sum((new.G - point.G) * direction)) / rate
             best = -slope / bend if bend > 0 else 1.0
-            return Point(
-                point.W + best * direction,
-                point.value + 0.5 * best * slope,
-                point.G + best / rate * (new.G - point.G),
-            )
+            W, value = point.W + best * direction, point.value + 0.5 * best * slope
+            if value < 0:  # no loss is: all digits are lost
+                return at(F, W)
+            return Point(W, value, point.G + best / rate * (new.G - point.G))
         if new.value <= point.value + ARMIJO * rate * slope + 1e-15 * abs(point.value):
             return new
         # The minimum of the parabola through both values and the slope.

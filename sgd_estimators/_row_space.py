@@ -181,9 +181,12 @@ class RowSpace:
 
     def noise(self, W: Array, value: Array) -> Array:
         """Return what f has of rounding where the terms of a score are larger than it."""
-        terms = np.finfo(float).eps * np.abs(W) @ np.sqrt(self.variance + self.mean**2)
+        terms = (
+            np.finfo(float).eps * np.abs(W) @ np.hypot(np.sqrt(self.variance), self.mean)
+        )
         alone = float(np.linalg.norm(self.share))
-        return np.asarray(terms * (np.sqrt(2 * value) * alone + terms))
+        with np.errstate(over="ignore"):  # then it is infinite, and nothing is certified
+            return np.asarray(terms * (np.sqrt(2 * value) * alone + terms))
 
     def scores(self, W: Array) -> Array:
         """Return X W'."""
@@ -227,7 +230,8 @@ class RowSpace:
         if self.unit is not None:
             X = X.multiply(1 / self.unit[few]).tocsr()
         else:
-            self.variance[few] = X.power(2).T @ self.share - self.mean[few] ** 2
+            square = X.power(2).T @ self.share
+            self.variance[few] = np.maximum(square - self.mean[few] ** 2, 0.0)
         product = (X @ X.T).toarray()
         if self.intercept:
             product -= self.share @ product

@@ -142,7 +142,8 @@ class Passes(Judge):
     def _enough(self, start: Array, value: Array, gap: Array) -> NDArray[np.bool_]:
         """Return whether each target's gap is what `tol` asks for; or all is rounding."""
         rounding = np.maximum(1e-14 * start, 1e-30 * start.sum())
-        return np.asarray(gap <= self.tol * (start - value + gap) + rounding)
+        enough = gap <= self.tol * (start - value + gap) + rounding
+        return np.asarray(np.isfinite(gap) & enough)
 
     def exact(self, solved: Solved) -> Outcome:
         """Return the solution of the normal equations."""

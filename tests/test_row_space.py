@@ -128,6 +128,26 @@ def test_ridge_is_that_of_scikit_learn(sparse, dtype):
     np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.parametrize("size", [1e16, 1e60, 1e100])
+def test_a_constant_of_any_size(size):
+    X, y = rng.normal(size=(10, 30)), rng.normal(size=10)
+    X[:, 3] = 0.0
+    without = SGDRidge().fit(X, y).objective_
+    X[:, 3] = size
+    model = SGDRidge().fit(sp.csr_array(X), y)
+    assert model.converged_
+    assert model.gap_ < 1e-9
+    np.testing.assert_allclose(model.objective_, without, rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_what_has_lost_its_digits_is_not_certified():
+    X, y = rng.normal(size=(10, 600)), rng.normal(size=10)
+    X[:, 3] = 1e16
+    model = SGDRidge().fit(sp.csr_array(X), y)
+    assert 0 <= model.objective_ <= model.gap_ or model.converged_
+
+
 def test_years_keep_their_digits():
     X = rng.normal(size=(20, 50)) + 1e6
     y = rng.normal(size=20)

@@ -197,12 +197,12 @@ CLONES static void NAME(adapt)(const REAL *x, const INDEX *indices, const INDEX 
         }
     for (Py_ssize_t i = 0; i < n; i++)
         for (Py_ssize_t k = 0; k < K; k++) {
-            const INDEX end = indptr[batch[i] + 1];
-            for (INDEX p = indptr[batch[i]]; p < end; p += AT_ONCE) {
-                const INDEX stop = end - p < AT_ONCE ? end : p + AT_ONCE;
+            const Py_ssize_t end = indptr[batch[i] + 1];
+            for (Py_ssize_t p = indptr[batch[i]]; p < end; p += AT_ONCE) {
+                const Py_ssize_t stop = end - p < AT_ONCE ? end : p + AT_ONCE;
                 double *found[AT_ONCE], g[AT_ONCE], s[AT_ONCE];
                 int m = 0; /* columns that no row before has moved */
-                for (INDEX q = p; q < stop; q++) {
+                for (Py_ssize_t q = p; q < stop; q++) {
                     double *u = c->U + indices[q] * stride + k * c->lanes;
                     found[m] = u, g[m] = u[2] * u[3], s[m] = u[1];
                     m += u[2] != 0;

@@ -158,7 +158,7 @@ cdef double logistic_step(double y, double z, double a, double q) noexcept nogil
     cdef double sign = 1.0 if y > 0 else -1.0
     cdef double old = sign * a, m = sign * z, t = old, step, new
     cdef int _k
-    if q < 1 or not 0 < old < 1:
+    if q < 1 or not LEAST <= old < 1:
         t = 1 / (1 + exp(min(m, FARTHEST)))
         t = min(t, 1 - 1e-12)
     for _k in range(20):
