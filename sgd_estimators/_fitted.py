@@ -1,7 +1,7 @@
 """What can be made of a fitted model: a smaller one, and the one of scikit-learn."""
 
 from functools import cache
-from importlib.metadata import metadata
+from importlib.metadata import PackageNotFoundError, metadata
 from typing import Any, Self
 
 import numpy as np
@@ -17,10 +17,14 @@ RUN = ("_run", "_run_setup", "history_")
 @cache
 def documentation() -> str:
     """Return the address of the manual, as the package's metadata has it, or ""."""
-    for entry in metadata("sgd_estimators").get_all("Project-URL", []):
-        name, _, address = entry.partition(", ")
-        if name == "Documentation":
-            return str(address).rstrip("/")
+    try:
+        entries = metadata("sgd_estimators").get_all("Project-URL", [])
+    except PackageNotFoundError:  # a checkout on the path, or frozen into a program
+        return ""
+    for entry in entries:
+        name, _, address = entry.partition(",")
+        if name.strip().lower() == "documentation":
+            return str(address).strip().rstrip("/")
     return ""
 
 

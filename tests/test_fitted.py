@@ -2,6 +2,7 @@
 
 import pickle
 from email.message import Message
+from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pytest
@@ -156,14 +157,26 @@ def test_the_html_of_a_model_links_to_its_page(model, monkeypatch):
 
 
 @pytest.mark.parametrize("entries", [None, ["Source, https://a.example"]])
-def test_the_address_of_the_manual_is_that_of_the_metadata(entries, monkeypatch):
+@pytest.mark.parametrize("label", ["Documentation", "documentation"])
+def test_the_address_of_the_manual_is_that_of_the_metadata(entries, label, monkeypatch):
     told = Message()
     for entry in entries or []:
         told["Project-URL"] = entry
     monkeypatch.setattr(_fitted, "metadata", lambda name: told)
     assert _fitted.documentation.__wrapped__() == ""
-    told["Project-URL"] = "Documentation, https://manual.example/"
+    told["Project-URL"] = f"{label}, https://manual.example/"
     assert _fitted.documentation.__wrapped__() == "https://manual.example"
+
+
+def test_a_checkout_without_metadata_has_html_without_links(monkeypatch):
+    def missing(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(_fitted, "metadata", missing)
+    monkeypatch.setattr(_fitted, "documentation", _fitted.documentation.__wrapped__)
+    html = SGDRidge()._repr_html_()
+    assert "SGDRidge" in html
+    assert "href=" not in html
 
 
 @pytest.mark.parametrize("name", ["compact", "sparsify", "densify"])
