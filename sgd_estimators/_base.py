@@ -28,7 +28,9 @@ from ._kernels.losses import Loss, Softmax
 from ._kernels.objective import Objective
 from ._kernels.rows import Rows
 from ._params import (
+    as_callbacks,
     canonical,
+    check_places,
     check_shared,
     check_weight,
     is_default,
@@ -128,6 +130,9 @@ class LinearSGD(Fitted, Watched):
                 f"scoring={self.scoring!r} has nothing to score: set early_stopping=True, "
                 "or give fit X_val and y_val"
             )
+        for callback in as_callbacks(self.callbacks):
+            if ready := getattr(callback, "_check", None):
+                ready(scored=self.early_stopping or validated)
         if not is_default(self):
             resolve_optimizer(self, streaming=False).start(1)
             resolve_schedule(self.schedule)
@@ -208,7 +213,7 @@ class LinearSGD(Fitted, Watched):
                 X, y, sample_weight, reset=not again, seen=is_default(self)
             )
             weight, active = self._weighted(y, weight)
-            validation = given(self, X_val, y_val, sample_weight_val)
+            validation = given(self, y, X_val, y_val, sample_weight_val)
             if validation is None and self.early_stopping:
                 active, validation = self._split_off(X, y, weight, active, seed())
                 if seats:
@@ -436,6 +441,8 @@ class LinearSGD(Fitted, Watched):
         X = validate_data(
             self, X, reset=False, accept_sparse="csr", dtype=[np.float64, np.float32]
         )
+        if sp.issparse(X):
+            check_places(X)
         if sp.issparse(self.coef_):
             scores = safe_sparse_dot(X, self.coef_.T, dense_output=True)
             return np.asarray(scores + self.intercept_)

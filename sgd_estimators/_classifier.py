@@ -14,7 +14,7 @@ from ._base import LinearSGD
 from ._docs import shared
 from ._kernels.losses import Logistic, Loss, Softmax
 from ._kernels.objective import Objective
-from ._labels import distinct, numbers
+from ._labels import distinct, named, numbers
 from ._params import choice, real
 
 Array = NDArray[np.float64]
@@ -228,17 +228,18 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
         self
             Fitted.
         """
-        if not hasattr(self, "classes_") and classes is None:
+        if classes is not None:
+            told = named(classes)
+        elif hasattr(self, "classes_"):
+            told = self.classes_
+        else:
             raise ValueError("classes must be given in the first call of partial_fit")
-        if hasattr(self, "classes_") and classes is not None:
-            if not np.array_equal(np.unique(classes), self.classes_):
-                raise ValueError(
-                    f"classes must be those of the first call, {self.classes_!r}, got "
-                    f"{np.unique(classes)!r}"
-                )
+        if not np.array_equal(told, getattr(self, "classes_", told)):
+            raise ValueError(
+                f"classes must be those of the first call, {self.classes_!r}, got {told!r}"
+            )
         with self._or_as_before():
-            if not hasattr(self, "classes_"):
-                self.classes_ = np.unique(np.asarray(classes))
+            self.classes_ = told
             self._classes_given = True
             try:
                 return self._partial_fit(X, y, sample_weight)

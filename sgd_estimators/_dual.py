@@ -72,7 +72,7 @@ class SDCA(Optimizer):
             ("learning_rate", plan.learning_rate, None),
             ("schedule", plan.schedule, "auto"),
             ("batch_size", plan.batch_size, "auto"),
-            ("average", plan.average, None),
+            ("average", plan.asked_average, None),
             ("preconditioner", plan.hessian and "hessian", False),
         ):
             if value is not own and not (isinstance(value, str) and value == own):

@@ -16,6 +16,22 @@ def distinct(y: NDArray[Any]) -> NDArray[Any]:
     return classes
 
 
+def named(classes: Any) -> NDArray[Any]:
+    """Return the classes of a stream in order, as the user gave them."""
+    given = np.asarray(classes)
+    if given.ndim != 1:
+        raise ValueError(f"classes must be a list of labels, got {classes!r}")
+    try:
+        found: NDArray[Any] = np.unique(given)
+    except TypeError as error:
+        raise TypeError(
+            f"classes must be labels that can be ordered, got {classes!r}: {error}"
+        ) from error
+    if len(found) < 2 or np.any(found != found):
+        raise ValueError(f"classes must be 2 labels at least, none NaN, got {classes!r}")
+    return found
+
+
 def numbers(classes: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
     """Return the place of each label among the classes; -1 for none of them."""
     if _near(classes, y) and classes[0] <= y.min() and y.max() <= classes[-1]:

@@ -62,8 +62,8 @@ class ScheduleFree(Optimizer):
     def _check_task(self, f: Objective, plan: Any) -> None:
         if plan.average is not None:
             raise ValueError(
-                f"average={plan.average!r} cannot be honoured: optimizer={self!r} reports "
-                "a mean of its own; leave average=False"
+                f"average={plan.asked_average!r} cannot be honoured: optimizer={self!r} "
+                "reports a mean of its own; leave average=False"
             )
 
 

@@ -202,26 +202,24 @@ def fingerprint(value: Any) -> Any:
     return value
 
 
-def check_weight(sample_weight: Any, n: int) -> Array | None:
+def check_weight(sample_weight: Any, n: int, name: str = "sample_weight") -> Array | None:
     """Return sample weights as float64 of shape (n,), or None."""
     if sample_weight is None:
         return None
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n, sample_weight, np.float64)
-    weight = check_array(
-        sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
-    )
+    weight = check_array(sample_weight, dtype=np.float64, ensure_2d=False, input_name=name)
     if weight.shape != (n,):
         raise ValueError(
-            f"sample_weight must have shape ({n},), a weight for each row, got the shape "
+            f"{name} must have shape ({n},), a weight for each row, got the shape "
             f"{weight.shape}"
         )
     if np.any(weight < 0):
         raise ValueError(
-            f"Negative values in sample_weight: it must be >= 0, got {weight.min():g}"
+            f"Negative values in {name}: it must be >= 0, got {weight.min():g}"
         )
     if not np.any(weight > 0):
-        raise ValueError("Every sample_weight is zero: at least one must be positive")
+        raise ValueError(f"Every {name} is zero: at least one must be positive")
     return np.ascontiguousarray(weight)
 
 
@@ -262,7 +260,7 @@ def canonical(X: Any, n_jobs: int) -> Any:
         X = rows if copied else X
     if not sp.issparse(X):
         return X
-    _check_places(X, n_jobs)
+    check_places(X, n_jobs)
     if not X.has_canonical_format:
         X = X.copy()
         X.sum_duplicates()
@@ -279,11 +277,13 @@ def canonical(X: Any, n_jobs: int) -> Any:
     return X
 
 
-def _check_places(X: Any, n_jobs: int) -> None:
+def check_places(X: Any, n_jobs: int = 1, name: str = "X") -> None:
     """Raise where a row of CSR ends before it begins, or a column is none of X."""
     ends, columns = X.indptr, X.indices
     if ends[0] != 0 or ends[-1] > len(columns) or np.any(ends[1:] < ends[:-1]):
-        raise ValueError("X.indptr must rise from 0 to the number of entries of X at most")
+        raise ValueError(
+            f"{name}.indptr must rise from 0 to the number of entries of {name} at most"
+        )
     step = PART // columns.itemsize
 
     def inside(begin: int) -> bool:
@@ -293,6 +293,6 @@ def _check_places(X: Any, n_jobs: int) -> None:
     threads = n_jobs if columns.nbytes >= SMALL else 1
     if not all(spread(inside, range(0, ends[-1], step), threads)):
         raise ValueError(
-            f"X.indices must be in [0, {X.shape[1]}), got {columns.min()} to "
+            f"{name}.indices must be in [0, {X.shape[1]}), got {columns.min()} to "
             f"{columns.max()}"
         )

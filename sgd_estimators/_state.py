@@ -53,6 +53,11 @@ class Plan:
     score: Callable[[Array], float] | None = None
 
     @property
+    def asked_average(self) -> Any:
+        """What the user gave as `average`."""
+        return True if self.average == 1 else self.average
+
+    @property
     def rated(self) -> bool:
         """Whether each step finds its own rate."""
         return not (self.learning_rate is None or isinstance(self.learning_rate, float))

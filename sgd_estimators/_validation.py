@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.metrics import get_scorer
 from sklearn.utils import check_array
@@ -15,7 +16,8 @@ from sklearn.utils.validation import validate_data
 
 from ._kernels.objective import Objective
 from ._kernels.rows import Rows
-from ._params import check_weight
+from ._labels import numbers
+from ._params import check_places, check_weight
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -107,30 +109,36 @@ def hold_out(
     return (train, kept) if active is None else (active[train], active[kept])
 
 
-def given(model: Any, X_val: Any, y_val: Any, w_val: Any) -> Validation | None:
-    """Return the validation set that fit was given, or None."""
+def given(model: Any, y: Array, X_val: Any, y_val: Any, w_val: Any) -> Validation | None:
+    """Return the validation set that fit was given beside the encoded y, or None."""
     if (X_val is None) != (y_val is None):
         raise ValueError("X_val and y_val must be given together")
     if X_val is None:
         if w_val is not None:
             raise ValueError("sample_weight_val needs X_val and y_val")
         return None
-    X_val = validate_data(
-        model,
+    columns = X_val  # which may have names
+    X_val = check_array(
         X_val,
-        reset=False,
         accept_sparse="csr",
         dtype=[np.float64, np.float32],
         order="C",
+        ensure_min_samples=0,
+        input_name="X_val",
     )
-    rows = range(X_val.shape[0])
-    w_val = check_weight(w_val, len(rows))
-    dtype = None if hasattr(model, "classes_") else np.float64
-    y_val = check_array(y_val, ensure_2d=False, dtype=dtype, input_name="y_val")
-    if len(y_val) != len(rows):
+    if X_val.shape[0] < 1:
+        raise ValueError(f"X_val must have a row at least, got the shape {X_val.shape}")
+    if X_val.shape[1] != model.n_features_in_:
         raise ValueError(
-            f"y_val must have a value for each row of X_val, {len(rows)}, got {len(y_val)}"
+            f"X_val must have the {model.n_features_in_} features of X, got "
+            f"{X_val.shape[1]}"
         )
+    validate_data(model, columns, reset=False, skip_check_array=True)
+    if sp.issparse(X_val):
+        check_places(X_val, name="X_val")
+    rows = range(X_val.shape[0])
+    w_val = check_weight(w_val, len(rows), "sample_weight_val")
+    y_val = _targets(model, y, y_val, w_val, len(rows))
     scoring = model.scoring
     scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
     if not (w_val is None or scorer is None or takes_weight(scorer)):
@@ -139,3 +147,33 @@ def given(model: Any, X_val: Any, y_val: Any, w_val: Any) -> Validation | None:
             "sample_weight"
         )
     return Validation(X_val, rows, y_val, w_val)
+
+
+def _targets(model: Any, y: Array, y_val: Any, w_val: Array | None, n: int) -> Any:
+    """Return y_val, which must be like the y of the encoded targets."""
+    classes = getattr(model, "classes_", None)
+    dtype = np.float64 if classes is None else None
+    y_val = check_array(y_val, ensure_2d=False, dtype=dtype, input_name="y_val")
+    if len(y_val) != n:
+        raise ValueError(
+            f"y_val must have a value for each row of X_val, {n}, got {len(y_val)}"
+        )
+    if (columns := y_val.size // n) != y.shape[1]:
+        raise ValueError(f"y_val must have {y.shape[1]} targets, as y has, got {columns}")
+    if classes is not None:
+        y_val = y_val.ravel()
+        try:
+            unknown = numbers(classes, y_val) < 0
+        except TypeError as error:
+            raise TypeError(
+                f"y_val must hold the classes {classes!r} of y only, got labels of a type "
+                f"that cannot be compared with them: {error}"
+            ) from error
+        if w_val is not None:
+            unknown &= w_val > 0
+        if unknown.any():
+            raise ValueError(
+                f"y_val must hold the classes {classes!r} of y only, got "
+                f"{y_val[unknown][0]!r} as well"
+            )
+    return y_val

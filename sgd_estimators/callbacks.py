@@ -8,6 +8,8 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 
+from ._params import choice, integer, real
+
 FIELDS = ("loss", "objective", "gap", "score")
 OF_A_FIT = (
     "_skl_callbacks",
@@ -38,8 +40,9 @@ class EarlyStopping(BaseEstimator):
 
     Raises
     ------
-    ValueError
-        When called, for another field or a parameter out of range.
+    ValueError, TypeError
+        Out of ``fit``, before any work: for another field, a parameter out of range, or
+        "score" where nothing is scored.
 
     See Also
     --------
@@ -64,15 +67,19 @@ class EarlyStopping(BaseEstimator):
         self.patience = patience
         self.min_delta = min_delta
 
+    def _check(self, *, scored: bool) -> None:
+        """Check the parameters, for a fit with a validation score or without."""
+        choice("monitor", self.monitor, f"one of {FIELDS}", self.monitor in FIELDS)
+        integer("patience", self.patience, 1)
+        real("min_delta", self.min_delta, 0, open_=False)
+        if self.monitor == "score" and not scored:
+            raise ValueError(
+                'monitor="score" has no score to look at: give fit X_val and y_val, or set '
+                "early_stopping=True"
+            )
+
     def __call__(self, model: Any, record: dict[str, float]) -> bool:
         """Return whether the run is to stop."""
-        if self.monitor not in FIELDS:
-            raise ValueError(f"monitor must be one of {FIELDS}, got {self.monitor!r}")
-        if self.patience < 1 or not self.min_delta >= 0:
-            raise ValueError(
-                "patience must be at least 1 and min_delta at least 0, "
-                f"got {self.patience!r} and {self.min_delta!r}"
-            )
         sign = -1.0 if self.monitor == "score" else 1.0
         best, without = float("inf"), 0
         for value in sign * model.history_[self.monitor]:
@@ -104,10 +111,11 @@ class Checkpoint(BaseEstimator):
 
     Raises
     ------
-    ValueError
-        When called, if `every` is below 1.
+    ValueError, TypeError
+        Out of ``fit``, before any work: if `every` is no integer >= 1.
     OSError
-        Out of ``fit``, where the file cannot be written; the one before stays.
+        Out of ``fit``: before any work where the folder is missing, and where the file
+        cannot be written; the one before stays.
 
     Notes
     -----
@@ -142,10 +150,17 @@ class Checkpoint(BaseEstimator):
         self.path = path
         self.every = every
 
+    def _check(self, *, scored: bool) -> None:
+        """Check the parameters before a fit."""
+        integer("every", self.every, 1)
+        folder = os.path.dirname(os.path.abspath(os.fspath(self.path)))
+        if not os.path.isdir(folder):
+            raise FileNotFoundError(
+                f"path must be in a folder that exists, got {os.fspath(self.path)!r}"
+            )
+
     def __call__(self, model: Any, record: dict[str, float]) -> None:
         """Write the model, if it is time."""
-        if self.every < 1:
-            raise ValueError(f"every must be at least 1, got {self.every!r}")
         left = model.max_iter - model.n_iter_
         if model.n_iter_ % self.every or left < 1:  # no epoch would be left to go on with
             return

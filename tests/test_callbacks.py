@@ -276,12 +276,26 @@ def test_early_stopping_by_brute_force(monitor, min_delta):
     assert held.stop_reason_ == "callback"
 
 
-@pytest.mark.parametrize(
-    "bad", [{"monitor": "R2"}, {"patience": 0}, {"min_delta": -1.0}, {"min_delta": np.nan}]
-)
-def test_early_stopping_checks_what_it_got(bad):
-    with pytest.raises(ValueError, match=next(iter(bad))):
-        SGDRidge(callbacks=EarlyStopping(**bad)).fit(X, Y)
+BAD_STOPS = [
+    {"monitor": "R2"},
+    {"monitor": "score"},  # of which there is none
+    {"patience": 0},
+    {"patience": 2.5},
+    {"patience": "5"},
+    {"min_delta": -1.0},
+    {"min_delta": np.nan},
+    {"min_delta": None},
+]
+
+
+@pytest.mark.parametrize("how", ["fit", "partial_fit"])
+@pytest.mark.parametrize("bad", BAD_STOPS, ids=str)
+def test_early_stopping_checks_what_it_got_before_any_work(bad, how):
+    told = []
+    model = SGDRidge(callbacks=[lambda *epoch: told.append(epoch), EarlyStopping(**bad)])
+    with pytest.raises((ValueError, TypeError), match=f"^{next(iter(bad))}"):
+        getattr(model, how)(X, Y)
+    assert told == []
 
 
 # Checkpoint
@@ -389,6 +403,16 @@ def test_a_file_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypat
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_checkpoint_checks_what_it_got(tmp_path):
-    with pytest.raises(ValueError, match="every"):
-        SGDRidge(callbacks=Checkpoint(tmp_path / "x", every=0)).fit(X, Y)
+@pytest.mark.parametrize("every", [0, 1.5, "10", None])
+def test_checkpoint_checks_what_it_got(every, tmp_path):
+    model = SGDRidge(callbacks=Checkpoint(tmp_path / "x", every=every))
+    with pytest.raises((ValueError, TypeError), match=r"^every must be an integer >= 1"):
+        model.fit(X, Y)
+
+
+def test_checkpoint_asks_for_its_folder_before_any_work(tmp_path):
+    told = []
+    watch = [lambda *epoch: told.append(epoch), Checkpoint(tmp_path / "no" / "x", every=50)]
+    with pytest.raises(FileNotFoundError, match=r"path.*exists.*no.x"):
+        SGDRidge(callbacks=watch).fit(X, Y)
+    assert told == []

@@ -230,15 +230,24 @@ BAD_PLACES = {
 
 
 @pytest.mark.parametrize("what", BAD_PLACES)
+@pytest.mark.parametrize("how", ["fit", "predict", "X_val"])
 @pytest.mark.parametrize("Model", [SGDRidge, SGDLogistic])
-def test_places_that_are_none_of_a_matrix_are_an_error(Model, what):
+def test_places_that_are_none_of_a_matrix_are_an_error(Model, how, what):
     ends, columns, words = BAD_PLACES[what]
     matrix = sp.csr_matrix((2, 4))
     matrix.data, matrix.has_sorted_indices = np.ones(2), True
     matrix.indices, matrix.indptr = np.array(columns, "i4"), np.array(ends, "i4")
     matrix.has_canonical_format = True
-    with pytest.raises(ValueError, match=words):
-        Model().fit(matrix, [0, 1])
+    model = Model()
+    if how == "fit":
+        with pytest.raises(ValueError, match=words):
+            model.fit(matrix, [0, 1])
+    elif how == "predict":
+        with pytest.raises(ValueError, match=words):
+            model.fit(X, LABEL).predict(matrix)
+    else:
+        with pytest.raises(ValueError, match=words.replace("X.", "X_val.")):
+            model.fit(X, LABEL, X_val=matrix, y_val=[0, 1])
 
 
 BAD_LABELS = {
@@ -262,11 +271,16 @@ VALIDATION = {
     "no X_val": ({"y_val": Y}, "X_val"),
     "weights alone": ({"sample_weight_val": ONES}, "X_val"),
     "rows": ({"X_val": X, "y_val": Y[:7]}, "y_val.*200.*7"),
-    "features": ({"X_val": X[:, :2], "y_val": Y}, "X.*2 features.*4"),
-    "nan": ({"X_val": NAN, "y_val": Y}, "X.*NaN"),
+    "features": ({"X_val": X[:, :2], "y_val": Y}, "X_val.*4 features.*2"),
+    "nan": ({"X_val": NAN, "y_val": Y}, "X_val.*NaN"),
     "nan in y": ({"X_val": X, "y_val": np.full(200, np.nan)}, "y_val.*NaN"),
-    "no rows": ({"X_val": X[:0], "y_val": Y[:0]}, "0 sample"),
-    "weights": ({"X_val": X, "y_val": Y, "sample_weight_val": -ONES}, "weight"),
+    "targets": ({"X_val": X, "y_val": np.column_stack([Y, Y])}, "y_val.*1 targets.*2"),
+    "no rows": ({"X_val": X[:0], "y_val": Y[:0]}, "X_val.*0, 4"),
+    "weights": (
+        {"X_val": X, "y_val": Y, "sample_weight_val": -ONES},
+        "sample_weight_val.*-1",
+    ),
+    "no weight": ({"X_val": X, "y_val": Y, "sample_weight_val": 0 * ONES}, "t_val.*zero"),
 }
 
 
@@ -277,6 +291,48 @@ def test_bad_validation_data_is_an_error(what, early_stopping):
     model = SGDRidge(early_stopping=early_stopping, max_iter=5)
     with pytest.raises((ValueError, TypeError), match=f"(?s){words}"):
         model.fit(X, Y, **given)
+
+
+MIXED = np.array(["a", 1] * 100, object)
+LABELS_TOLD = {
+    "a class that y has not": (LABEL + 1, "y_val.*classes.*2"),
+    "text": (np.full(200, "a"), "y_val.*classes.*'a'"),
+    "several types": (MIXED, "y_val.*classes.*type"),
+    "two columns": (np.column_stack([LABEL, LABEL]), "y_val.*1 targets.*2"),
+}
+
+
+@pytest.mark.parametrize("what", LABELS_TOLD)
+def test_labels_of_a_validation_set_are_those_of_y(what):
+    labels, words = LABELS_TOLD[what]
+    with pytest.raises((ValueError, TypeError), match=f"(?s){words}"):
+        SGDLogistic(max_iter=5).fit(X, LABEL, X_val=X, y_val=labels)
+
+
+def test_a_strange_label_of_no_weight_does_not_count():
+    given = {"X_val": X, "y_val": np.append(LABEL[:-1], 7)}
+    weight = np.append(ONES[:-1], 0.0)
+    model = SGDLogistic().fit(X, LABEL, **given, sample_weight_val=weight)
+    assert model.history_["score"][-1] == model.score(X[:-1], LABEL[:-1])
+
+
+BAD_CLASSES = {
+    "one": ([0], "classes.*2 labels"),
+    "none": ([], "classes.*2 labels"),
+    "nan": ([0, 1, np.nan], "classes.*NaN"),
+    "a number": (2, "classes.*list"),
+    "a matrix": ([[0, 1]], "classes.*list"),
+    "several types": (np.array([0, "a"], object), "classes.*order"),
+}
+
+
+@pytest.mark.parametrize("what", BAD_CLASSES)
+def test_bad_classes_of_a_stream_are_an_error(what):
+    classes, words = BAD_CLASSES[what]
+    model = SGDLogistic()
+    with pytest.raises((ValueError, TypeError), match=words):
+        model.partial_fit(X, LABEL, classes=classes)
+    assert not hasattr(model, "classes_")
 
 
 # Where and what is told

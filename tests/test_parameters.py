@@ -146,6 +146,8 @@ IMPOSSIBLE = {
         {"optimizer": SGD(momentum=0.9, nesterov=True), "momentum": 0.0},
         "nesterov.*momentum",
     ),
+    "the mean of a mean": ({"optimizer": "schedulefree", "average": True}, "average=True"),
+    "the mean of exact steps": ({"optimizer": "sdca", "average": True}, "average=True"),
     "nothing held out": (
         {"early_stopping": True, "validation_fraction": 1e-9},
         "validation_fraction.*1e-09",
