@@ -103,7 +103,8 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
 
     def _check(self, *, validated: bool = False) -> None:
         super()._check(validated=validated)
-        real("C", self.C, 0, open_=True) if self.C != np.inf else None
+        unpenalised = isinstance(self.C, float) and self.C == np.inf
+        real("C", self.C, 0, open_=True) if not unpenalised else None
         valid = self.class_weight is None or isinstance(self.class_weight, dict)
         takes = 'None, "balanced" or a dict of weights by class'
         choice("class_weight", self.class_weight, takes, valid or self._balanced)

@@ -14,17 +14,25 @@ from ._kernels.objective import Objective
 Vector: TypeAlias = NDArray[np.float64]
 
 
+def as_float(value: Any) -> float:
+    """Return a number as a float: NaN, which is in no range, if it is too large for one."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.nan
+
+
 def check_fractions(**values: Any) -> None:
     """Raise ValueError unless every value is in [0, 1)."""
     for name, value in values.items():
-        if not (isinstance(value, Real) and 0 <= float(value) < 1):
+        if not (isinstance(value, Real) and 0 <= as_float(value) < 1):
             raise ValueError(f"{name} must be in [0, 1), got {value!r}")
 
 
 def check_positive(**values: Any) -> None:
     """Raise ValueError unless every value is positive and finite."""
     for name, value in values.items():
-        if not (isinstance(value, Real) and 0 < float(value) < math.inf):
+        if not (isinstance(value, Real) and 0 < as_float(value) < math.inf):
             raise ValueError(f"{name} must be a finite number > 0, got {value!r}")
 
 

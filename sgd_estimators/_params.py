@@ -1,7 +1,9 @@
 """Checks of the estimators' parameters, all made before any work."""
 
+import inspect
 import math
 import os
+import sys
 from functools import partial
 from numbers import Integral, Real
 from typing import Any
@@ -14,7 +16,7 @@ from sklearn.metrics import get_scorer
 from sklearn.utils import assert_all_finite, check_array, check_random_state
 
 from ._kernels.gram import lay_out
-from ._optimizer import Optimizer
+from ._optimizer import Optimizer, as_float
 from ._pool import spread
 from .optimizers import SGD, get_optimizer
 from .schedules import get_rate, get_schedule
@@ -28,7 +30,8 @@ PART = 1 << 21  # bytes of it that a thread takes at a time: a huge page
 def real(name: str, value: Any, low: float, high: float = math.inf, *, open_: bool) -> None:
     """Raise unless a number is in [low, high], or in (low, high) with `open_`."""
     number = isinstance(value, Real) and not isinstance(value, bool)
-    if number and (low < value < high if open_ else low <= value <= high):
+    x = as_float(value) if number else math.nan
+    if low < x < high if open_ else low <= x <= high:
         return
     takes = f"a number in {'(' if open_ else '['}{low:g}, {high:g}{')' if open_ else ']'}"
     error = ValueError if number else TypeError
@@ -62,7 +65,7 @@ def check_momentum(momentum: Any) -> None:
     takes = "a number in [0, 1) or None"
     if isinstance(momentum, bool | np.bool_):
         raise TypeError(f"momentum must be {takes}, got {momentum!r}")
-    valid = isinstance(momentum, Real) and 0 <= float(momentum) < 1
+    valid = isinstance(momentum, Real) and 0 <= as_float(momentum) < 1
     choice("momentum", momentum, takes, valid)
 
 
@@ -81,12 +84,18 @@ def check_shared(model: Any) -> None:
         model.preconditioner,
         '"auto", "diagonal", "hessian" or None',
         model.preconditioner is None
-        or model.preconditioner in ("auto", "diagonal", "hessian"),
+        or (
+            isinstance(model.preconditioner, str)
+            and model.preconditioner in ("auto", "diagonal", "hessian")
+        ),
     )
     integer("max_iter", model.max_iter, 1)
     real("tol", model.tol, 0, open_=False)
-    whole = isinstance(average, Integral) and not isinstance(average, bool)
-    valid = isinstance(average, bool) or average == "tail" or (whole and average >= 2)
+    if isinstance(average, str):
+        valid = average == "tail"
+    else:  # an epoch is a machine's integer
+        valid = isinstance(average, Integral) and 2 <= int(average) < 2**62
+        valid = valid or isinstance(average, bool)
     choice("average", average, 'True, False, "tail" or an epoch >= 2', valid)
     for name in ("early_stopping", "fit_intercept", "shuffle", "warm_start"):
         flag(name, getattr(model, name))
@@ -95,7 +104,8 @@ def check_shared(model: Any) -> None:
     if not isinstance(model.verbose, bool):
         integer("verbose", model.verbose, 0)
     if model.n_jobs is not None:
-        valid = isinstance(model.n_jobs, Integral) and model.n_jobs != 0
+        whole = isinstance(model.n_jobs, Integral) and not isinstance(model.n_jobs, bool)
+        valid = whole and model.n_jobs != 0
         choice("n_jobs", model.n_jobs, "None or an integer other than 0", valid)
     try:
         seed = model.random_state
@@ -113,10 +123,24 @@ def check_shared(model: Any) -> None:
             f"scoring must be None, a name or a callable, got {model.scoring!r}"
         )
     for callback in as_callbacks(model.callbacks):
-        if not callable(callback):
-            raise TypeError(
-                f"callbacks must be callables (model, record), got {callback!r}"
-            )
+        check_callback(callback)
+
+
+def check_callback(callback: Any) -> None:
+    """Raise unless it can be called with a model and a record."""
+    takes = "callbacks must be callables (model, record)"
+    if isinstance(callback, type):
+        raise TypeError(f"{takes}, got a class, not an object of it: {callback!r}")
+    if not callable(callback):
+        raise TypeError(f"{takes}, got {callback!r}")
+    try:
+        signature = inspect.signature(callback)
+    except (TypeError, ValueError):  # some builtins have none
+        return
+    try:
+        signature.bind("model", "record")
+    except TypeError as error:
+        raise TypeError(f"{takes}, got {callback!r}: {error}") from error
 
 
 def n_threads(n_jobs: int | None) -> int:
@@ -129,7 +153,7 @@ def n_threads(n_jobs: int | None) -> int:
     limit = os.environ.get("OMP_NUM_THREADS", "")
     if n_jobs is None:
         return min(usable, int(limit)) if limit.isdigit() and int(limit) else usable
-    return n_jobs if n_jobs > 0 else max(1, usable + 1 + n_jobs)
+    return min(n_jobs, sys.maxsize) if n_jobs > 0 else max(1, usable + 1 + n_jobs)
 
 
 def as_callbacks(callbacks: Any) -> list[Any]:

@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator
 from . import _line_search
 from ._kernels import rates
 from ._kernels.steps import SGDStep
-from ._optimizer import Optimizer, check_positive
+from ._optimizer import Optimizer, as_float, check_positive
 
 
 def _check_share(name: str, value: Any) -> None:
@@ -284,7 +284,7 @@ def get_rate(rate: Any) -> Any:
             ) from error
         return given
     if not isinstance(given, bool) and isinstance(given, Real):
-        if 0 < float(given) < math.inf:
+        if 0 < as_float(given) < math.inf:
             return float(given)
     kind = ValueError if isinstance(given, str | Real) else TypeError
     raise kind(

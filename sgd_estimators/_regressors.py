@@ -190,7 +190,7 @@ class SGDRidge(Regressor):
         choice("alpha", self.alpha, takes, alphas.ndim <= 1 and alphas.size > 0)
         for alpha in np.ravel(alphas):
             real("alpha", alpha, 0, open_=False)
-            choice("alpha", alpha, "finite", np.isfinite(alpha))
+            choice("alpha", alpha, "finite", alpha < np.inf)
 
     def _penalty(self, total_weight: float, n_outputs: int) -> Array:
         alpha = np.ravel(np.asarray(self.alpha, np.float64))

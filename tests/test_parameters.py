@@ -5,6 +5,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge
+from sgd_estimators.callbacks import EarlyStopping
 from sgd_estimators.optimizers import (
     SGD,
     AdaDelta,
@@ -22,18 +23,20 @@ X = rng.normal(size=(200, 4))
 Y = X @ [3.0, -2.0, 1.0, 0.5] + 10 + rng.normal(size=200)
 LABEL = (Y > 10).astype(int)
 
+HUGE = 10**400  # an integer that is no float
+
 # Bad parameters: the message names the argument and what it got
 
 BAD_PARAMETERS = {
     "optimizer": ["sgdd", 3, None, "auto ", object()],
-    "learning_rate": [0, -0.1, np.nan, np.inf, "fast", None, True, "optimal"],
-    "momentum": [-0.1, 1.0, 1.5, np.nan, "0.9", False, True],
+    "learning_rate": [0, -0.1, np.nan, np.inf, "fast", None, True, "optimal", HUGE],
+    "momentum": [-0.1, 1.0, 1.5, np.nan, "0.9", False, True, HUGE],
     "schedule": ["linearly", 7, None],
     "batch_size": [0, -1, 2.5, "all", None, True],
     "preconditioner": ["diag", 3, True],
     "max_iter": [0, -5, 2.5, "many", None],
-    "tol": [-1e-3, np.nan, "small", None],
-    "average": [-1, 0, 1, 2.5, "head", None],
+    "tol": [-1e-3, np.nan, "small", None, HUGE],
+    "average": [-1, 0, 1, 2.5, "head", None, [2, 3], HUGE],
     "early_stopping": ["yes", 2, None],
     "validation_fraction": [0.0, 1.0, -0.1, 1.5, np.nan, "half"],
     "n_iter_no_change": [0, -1, 1.5, None],
@@ -42,7 +45,7 @@ BAD_PARAMETERS = {
     "shuffle": ["yes", None],
     "warm_start": ["yes", None],
     "random_state": ["seed", 1.5, -1],
-    "n_jobs": [0, 1.5, "two"],
+    "n_jobs": [0, 1.5, "two", True],
     "verbose": [-1, "loud", None],
     "callbacks": [3, ["print"], "print"],
 }
@@ -71,12 +74,29 @@ BAD_PENALTIES = {
     "alpha": (
         SGDRidge,
         Y,
-        [-1.0, np.nan, np.inf, "big", None, [1.0, 2.0], [[1.0]], [], True],
+        [-1.0, np.nan, np.inf, "big", None, [1.0, 2.0], [[1.0]], [], True, HUGE],
     ),
-    "C": (SGDLogistic, LABEL, [0, -1.0, np.nan, "big", None, True, 1e-320]),
+    "C": (
+        SGDLogistic,
+        LABEL,
+        [0, -1.0, np.nan, "big", None, True, 1e-320, HUGE, np.ones(2)],
+    ),
     "class_weight": (SGDLogistic, LABEL, ["auto", 3, {0: -1.0}, {0: np.nan}, {7: 1.0}]),
 }
 PENALTIES = [(name, v) for name, (_, _, vs) in BAD_PENALTIES.items() for v in vs]
+
+
+@pytest.mark.parametrize("name", ["average", "preconditioner", "C"])
+def test_an_array_is_no_number_and_no_name(name):
+    with pytest.raises((ValueError, TypeError), match=f"^{name} must be"):
+        SGDLogistic(**{name: np.array([2.0, 3.0])}).fit(X, LABEL)
+
+
+@pytest.mark.parametrize("callback", [lambda model: True, dict, EarlyStopping], ids=str)
+def test_a_callback_that_cannot_be_called_is_told_before_any_work(callback):
+    model = SGDRidge(callbacks=callback)
+    with pytest.raises(TypeError, match=r"^callbacks must be callables \(model, record\)"):
+        model.fit(X, Y)
 
 
 @pytest.mark.parametrize(("name", "value"), PENALTIES, ids=lambda v: repr(v)[:20])
