@@ -34,10 +34,10 @@ def rows(title):
 
 
 def parameters(name):
-    """Return the parameters of a class of scikit-learn, and of its fit."""
+    """Return the parameters of a class of scikit-learn, of its fit and partial_fit."""
     cls = getattr(linear_model, name)
-    found = [*inspect.signature(cls).parameters, *inspect.signature(cls.fit).parameters]
-    return set(found) - {"self"}
+    told = [cls, cls.fit, *([cls.partial_fit] if hasattr(cls, "partial_fit") else [])]
+    return {p for one in told for p in inspect.signature(one).parameters} - {"self"}
 
 
 @pytest.mark.parametrize("title", SECTIONS)
