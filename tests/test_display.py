@@ -93,9 +93,13 @@ def test_what_cannot_be_drawn_is_an_error():
         TrainingCurveDisplay.from_estimator(RIDGE, y="score")
     wide = np.random.default_rng(0).normal(size=(20, 600))
     unbounded = fit(SGDLinearRegressor, wide, wide[:, 0], optimizer="sgd")
-    if not np.isfinite(unbounded.history_["gap"]).any():
-        with pytest.raises(ValueError, match=r"no gap.*certificate_"):
-            TrainingCurveDisplay.from_estimator(unbounded, y="gap")
+    assert not np.isfinite(unbounded.history_["gap"]).any()
+    with pytest.raises(ValueError, match=r"no gap.*certificate_"):
+        TrainingCurveDisplay.from_estimator(unbounded, y="gap")
+    with pytest.raises(TypeError, match=r"estimators must be a mapping.*SGDRidge"):
+        TrainingCurveDisplay.from_estimators([RIDGE])
+    with pytest.raises(ValueError, match=r"estimators must hold one"):
+        TrainingCurveDisplay.from_estimators({})
 
 
 # Schedules

@@ -164,9 +164,16 @@ class TrainingCurveDisplay:
 
         Raises
         ------
-        ValueError
-            For an unknown x or y, or a run that has nothing of y.
+        ValueError, TypeError
+            For an unknown x or y, or a run that has nothing of y; for estimators without
+            names.
         """
+        if not isinstance(estimators, Mapping):
+            raise TypeError(
+                f"estimators must be a mapping of names to estimators, got {estimators!r}"
+            )
+        if not estimators:
+            raise ValueError("estimators must hold one at least, got none")
         for given, known in ((x, X_NAMES), (y, Y_NAMES)):
             if given not in known:
                 raise ValueError(f"x and y must be of {list(known)} here, got {given!r}")
