@@ -32,6 +32,7 @@ from ._params import (
     canonical,
     check_places,
     check_shared,
+    check_total,
     check_weight,
     is_default,
     n_threads,
@@ -338,7 +339,9 @@ class LinearSGD(Fitted, Watched):
         self, y: Array, weight: Array | None, counts: Array | None = None
     ) -> tuple[Array | None, Any]:
         """Return the weights, those of the classes in them, and the rows that count."""
-        weight = self._class_weight(y, weight, counts)
+        own, weight = weight, self._class_weight(y, weight, counts)
+        if weight is not None and weight is not own:
+            check_total(weight, "sample_weight times class_weight")
         if weight is None or weight.all():
             return weight, None
         return weight, np.flatnonzero(weight)

@@ -24,6 +24,7 @@ from .schedules import get_rate, get_schedule
 Array = NDArray[np.float64]
 
 SMALL = 1 << 22  # bytes of X that one thread reads sooner than two
+LARGEST = 1e100  # sum of weights
 PART = 1 << 21  # bytes of it that a thread takes at a time: a huge page
 
 
@@ -232,7 +233,14 @@ def check_weight(sample_weight: Any, n: int, name: str = "sample_weight") -> Arr
         return None
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n, sample_weight, np.float64)
-    weight = check_array(sample_weight, dtype=np.float64, ensure_2d=False, input_name=name)
+    try:
+        weight = check_array(
+            sample_weight, dtype=np.float64, ensure_2d=False, input_name=name
+        )
+    except (TypeError, ValueError) as error:
+        if name in str(error):
+            raise
+        raise ValueError(f"{name} must hold numbers >= 0: {error}") from error
     if weight.shape != (n,):
         raise ValueError(
             f"{name} must have shape ({n},), a weight for each row, got the shape "
@@ -244,7 +252,19 @@ def check_weight(sample_weight: Any, n: int, name: str = "sample_weight") -> Arr
         )
     if not np.any(weight > 0):
         raise ValueError(f"Every {name} is zero: at least one must be positive")
+    check_total(weight, name)
     return np.ascontiguousarray(weight)
+
+
+def check_total(weight: Array, name: str) -> None:
+    """Raise where the sum of the weights is so large or small that f is no number."""
+    with np.errstate(over="ignore"):
+        total = float(weight.sum())
+    if not 1 / LARGEST <= total <= LARGEST:
+        raise ValueError(
+            f"{name} must sum to a number in [{1 / LARGEST:g}, {LARGEST:g}], got "
+            f"{total:g}; a common factor changes nothing"
+        )
 
 
 def rows_a_part(X: NDArray[Any]) -> int:

@@ -23,8 +23,11 @@ class Regressor(MultiOutputMixin, RegressorMixin, LinearSGD):
 
     def _encode(self, y: Any, weight: Array | None, *, reset: bool) -> Array:
         y = np.asarray(y)
-        if y.dtype == object:
-            y = y.astype(np.float64)
+        if y.dtype.kind not in "biuf":
+            try:
+                y = y.astype(np.float64)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"y must hold numbers: {error}") from error
         if reset:
             self._one_target = y.ndim == 1
         y = y.reshape(len(y), -1)

@@ -249,6 +249,17 @@ def test_the_scale_of_the_weights_is_the_penaltys(scale, alpha):
     np.testing.assert_allclose(other.coef_, one.coef_, **CLOSE)
 
 
+@pytest.mark.parametrize(
+    "class_weight", [{"no": 1, "yes": 2}, {"yes": np.int8(2)}], ids=str
+)
+@pytest.mark.parametrize("optimizer", ["auto", "adam"])
+def test_class_weights_may_be_integers(optimizer, class_weight):
+    settings = {"optimizer": optimizer, "tol": 1e-3, "random_state": 0}
+    model = SGDLogistic(class_weight=class_weight, **settings).fit(X, TWO)
+    same = SGDLogistic(class_weight={"yes": 2.0}, **settings).fit(X, TWO)
+    np.testing.assert_array_equal(model.coef_, same.coef_)
+
+
 @pytest.mark.parametrize("weight", [None, 1.0 + COUNT], ids=["plain", "weighted"])
 @pytest.mark.parametrize(
     ("y", "class_weight"),

@@ -210,7 +210,11 @@ BAD_DATA = {
     "zero weights": (X, Y, 0 * ONES, "sample_weight.*zero"),
     "short weights": (X, Y, ONES[:9], "sample_weight.*200.*9"),
     "matrix of weights": (X, Y, np.ones((200, 2)), "sample_weight"),
-    "text weights": (X, Y, np.full(200, "a"), "sample_weight|string|float"),
+    "text weights": (X, Y, np.full(200, "a"), "sample_weight must hold numbers.*'a'"),
+    "huge weights": (X, Y, 1e306 * ONES, "sample_weight must sum.*inf"),
+    "tiny weights": (X, Y, 5e-324 * ONES, "sample_weight must sum.*-32"),
+    "text targets": (X, np.full(200, "a"), None, "y must hold numbers.*'a'"),
+    "targets of all kinds": (X, np.array(["a", 1] * 100, object), None, "y must hold"),
 }
 
 
@@ -257,6 +261,12 @@ BAD_LABELS = {
     "two columns": (np.column_stack([LABEL, LABEL]), None, "y|shape|1d|multilabel"),
     "nan": (np.where(LABEL == 1, np.nan, 0.0), None, "NaN"),
 }
+
+
+@pytest.mark.parametrize("class_weight", [{0: 1e307, 1: 1e307}, {0: 0, 1: 5e-324}])
+def test_class_weights_that_have_no_sum_are_an_error(class_weight):
+    with pytest.raises(ValueError, match=r"times class_weight must sum"):
+        SGDLogistic(class_weight=class_weight).fit(X, LABEL)
 
 
 @pytest.mark.parametrize("what", BAD_LABELS)

@@ -81,7 +81,14 @@ BAD_PENALTIES = {
         LABEL,
         [0, -1.0, np.nan, "big", None, True, 1e-320, HUGE, np.ones(2)],
     ),
-    "class_weight": (SGDLogistic, LABEL, ["auto", 3, {0: -1.0}, {0: np.nan}, {7: 1.0}]),
+    "class_weight": (
+        SGDLogistic,
+        LABEL,
+        [
+            *("auto", 3, {0: -1.0}, {0: np.nan}, {7: 1.0}),
+            *({0: None}, {1: "2"}, {0: HUGE}, {0: np.inf}, {0: 0, 1: 0}),
+        ],
+    ),
 }
 PENALTIES = [(name, v) for name, (_, _, vs) in BAD_PENALTIES.items() for v in vs]
 
