@@ -36,6 +36,7 @@ from ._params import (
     check_weight,
     is_default,
     n_threads,
+    numbers_in,
     resolve_optimizer,
     resolve_schedule,
 )
@@ -319,16 +320,17 @@ class LinearSGD(Fitted, Watched):
         """
         if sp.issparse(y):
             raise TypeError("y must be an array, got a sparse matrix; use y.toarray()")
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            reset=reset,
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32],
-            ensure_all_finite=False,  # which reads X on one thread
-            multi_output=True,
-        )
+        with numbers_in("X"):
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                reset=reset,
+                accept_sparse="csr",
+                dtype=[np.float64, np.float32],
+                ensure_all_finite=False,  # which reads X on one thread
+                multi_output=True,
+            )
         weight = check_weight(sample_weight, X.shape[0])
         one_look = seen and weight is None and self._squared and _least_squares.sees(X)
         X = X if one_look else canonical(X, n_threads(self.n_jobs))
@@ -441,9 +443,10 @@ class LinearSGD(Fitted, Watched):
     def _decision(self, X: Any) -> Array:
         """Return X W' + b of shape (n_samples, n_outputs)."""
         check_is_fitted(self)
-        X = validate_data(
-            self, X, reset=False, accept_sparse="csr", dtype=[np.float64, np.float32]
-        )
+        with numbers_in("X"):
+            X = validate_data(
+                self, X, reset=False, accept_sparse="csr", dtype=[np.float64, np.float32]
+            )
         if sp.issparse(X):
             check_places(X)
         if sp.issparse(self.coef_):

@@ -4,6 +4,8 @@ import inspect
 import math
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from numbers import Integral, Real
 from typing import Any
@@ -227,20 +229,27 @@ def fingerprint(value: Any) -> Any:
     return value
 
 
+@contextmanager
+def numbers_in(name: str) -> Iterator[None]:
+    """Name the argument, where text in it is no number."""
+    try:
+        yield
+    except ValueError as error:
+        if str(error).startswith("could not convert string"):
+            raise ValueError(f"{name} must hold numbers: {error}") from error
+        raise
+
+
 def check_weight(sample_weight: Any, n: int, name: str = "sample_weight") -> Array | None:
     """Return sample weights as float64 of shape (n,), or None."""
     if sample_weight is None:
         return None
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n, sample_weight, np.float64)
-    try:
+    with numbers_in(name):
         weight = check_array(
             sample_weight, dtype=np.float64, ensure_2d=False, input_name=name
         )
-    except (TypeError, ValueError) as error:
-        if name in str(error):
-            raise
-        raise ValueError(f"{name} must hold numbers >= 0: {error}") from error
     if weight.shape != (n,):
         raise ValueError(
             f"{name} must have shape ({n},), a weight for each row, got the shape "

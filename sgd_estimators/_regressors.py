@@ -11,7 +11,7 @@ from ._base import LinearSGD
 from ._docs import shared
 from ._kernels.losses import Loss, Squared
 from ._kernels.objective import Objective
-from ._params import choice, real
+from ._params import choice, numbers_in, real
 
 Array = NDArray[np.float64]
 
@@ -24,10 +24,8 @@ class Regressor(MultiOutputMixin, RegressorMixin, LinearSGD):
     def _encode(self, y: Any, weight: Array | None, *, reset: bool) -> Array:
         y = np.asarray(y)
         if y.dtype.kind not in "biuf":
-            try:
+            with numbers_in("y"):
                 y = y.astype(np.float64)
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"y must hold numbers: {error}") from error
         if reset:
             self._one_target = y.ndim == 1
         y = y.reshape(len(y), -1)

@@ -17,7 +17,7 @@ from sklearn.utils.validation import validate_data
 from ._kernels.objective import Objective
 from ._kernels.rows import Rows
 from ._labels import numbers
-from ._params import check_places, check_weight
+from ._params import check_places, check_weight, numbers_in
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -118,14 +118,15 @@ def given(model: Any, y: Array, X_val: Any, y_val: Any, w_val: Any) -> Validatio
             raise ValueError("sample_weight_val needs X_val and y_val")
         return None
     columns = X_val  # which may have names
-    X_val = check_array(
-        X_val,
-        accept_sparse="csr",
-        dtype=[np.float64, np.float32],
-        order="C",
-        ensure_min_samples=0,
-        input_name="X_val",
-    )
+    with numbers_in("X_val"):
+        X_val = check_array(
+            X_val,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
+            order="C",
+            ensure_min_samples=0,
+            input_name="X_val",
+        )
     if X_val.shape[0] < 1:
         raise ValueError(f"X_val must have a row at least, got the shape {X_val.shape}")
     if X_val.shape[1] != model.n_features_in_:
@@ -153,7 +154,8 @@ def _targets(model: Any, y: Array, y_val: Any, w_val: Array | None, n: int) -> A
     """Return y_val, which must be like the y of the encoded targets."""
     classes = getattr(model, "classes_", None)
     dtype = np.float64 if classes is None else None
-    y_val = check_array(y_val, ensure_2d=False, dtype=dtype, input_name="y_val")
+    with numbers_in("y_val"):
+        y_val = check_array(y_val, ensure_2d=False, dtype=dtype, input_name="y_val")
     if len(y_val) != n:
         raise ValueError(
             f"y_val must have a value for each row of X_val, {n}, got {len(y_val)}"

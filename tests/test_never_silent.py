@@ -198,7 +198,7 @@ BAD_DATA = {
     "cube": (X[None], Y, None, "dim|3"),
     "no rows": (X[:0], Y[:0], None, "0 sample"),
     "no columns": (X[:, :0], Y, None, "0 feature"),
-    "text": (np.full((200, 4), "a"), Y, None, "float|string|numeric"),
+    "text": (np.full((200, 4), "a"), Y, None, "X must hold numbers.*'a'"),
     "complex": (X + 1j, Y, None, "omplex"),
     "nan in y": (X, np.where(Y > 12, np.nan, Y), None, "y.*NaN"),
     "inf in y": (X, np.where(Y > 12, np.inf, Y), None, "y.*inf"),
@@ -254,6 +254,11 @@ def test_places_that_are_none_of_a_matrix_are_an_error(Model, how, what):
             model.fit(X, LABEL, X_val=matrix, y_val=[0, 1])
 
 
+def test_text_is_nothing_to_predict_from():
+    with pytest.raises(ValueError, match=r"^X must hold numbers.*'a'"):
+        SGDRidge().fit(X, Y).predict(np.full((3, 4), "a"))
+
+
 BAD_LABELS = {
     "one class": (np.ones(200), None, "class"),
     "one class has weight": (LABEL, (LABEL == 1).astype(float), "class"),
@@ -284,6 +289,8 @@ VALIDATION = {
     "features": ({"X_val": X[:, :2], "y_val": Y}, "X_val.*4 features.*2"),
     "nan": ({"X_val": NAN, "y_val": Y}, "X_val.*NaN"),
     "nan in y": ({"X_val": X, "y_val": np.full(200, np.nan)}, "y_val.*NaN"),
+    "text": ({"X_val": np.full((9, 4), "a"), "y_val": Y[:9]}, "X_val must hold numbers"),
+    "text in y": ({"X_val": X, "y_val": np.full(200, "a")}, "y_val must hold numbers"),
     "targets": ({"X_val": X, "y_val": np.column_stack([Y, Y])}, "y_val.*1 targets.*2"),
     "no rows": ({"X_val": X[:0], "y_val": Y[:0]}, "X_val.*0, 4"),
     "weights": (
