@@ -31,7 +31,6 @@ for name, (schedule, formula) in rules.items():
     given = {"n": N, "learning_rate": START, "name": name, "ax": ax}
     display = ScheduleDisplay.from_schedule(schedule, **given)
     np.testing.assert_allclose(display.rates, START * formula, rtol=1e-12)
-print("All schedules agree with their formulas.")
 
 # %%
 # What they do to a gradient with noise, f(x) = ½‖x‖² in 50 dimensions: the constant rate

@@ -3,9 +3,8 @@ Mini-batches: what a part of the data says of the gradient
 ==========================================================
 
 The gradient of a batch of m rows is off by :math:`\sigma \sqrt{(1 - m/n) / m}`, σ the
-deviation of single rows' gradients. A hundred times the work buys one more digit; so on
-60,000 rows, the size of Fashion-MNIST, batches of 10 make 6,000 steps for the price of
-one.
+deviation of single rows' gradients: a hundred times the work buys one more digit. On
+60,000 rows, as many as in Fashion-MNIST, batches of 10 make 6,000 steps in one pass.
 """
 
 import time

@@ -19,7 +19,7 @@ from sgd_estimators import minimize, objective
 from sgd_estimators.schedules import Constant, InverseScaling
 
 X, y = load_diabetes(return_X_y=True)
-X, y, penalty, n_steps = scale(X), y - y.mean(), 5.0, 3000
+X, y, penalty = scale(X), y - y.mean(), 5.0
 smooth = objective(X, y, fit_intercept=False)
 exact = Lasso(alpha=penalty, fit_intercept=False, tol=1e-12, max_iter=10**5).fit(X, y).coef_
 
@@ -30,20 +30,14 @@ def f(w):
     return value + penalty * np.abs(w).sum(), gradient[0] + penalty * np.sign(w)
 
 
-def run(schedule):
-    """Return the values and the points of n_steps steps from 0."""
-    given = {"learning_rate": 0.1, "schedule": schedule, "max_iter": n_steps, "tol": 0}
-    path = minimize(f, np.zeros(10), **given).trajectory
-    return np.array([f(w)[0] for w in path]), path
-
-
 # %%
 # The Lasso's zeros are not hit: the iterates come near, from both sides. To have true
 # zeros, a step must know the kink: proximal methods do, which is what ``Lasso`` is for.
-best = f(exact)[0]
-constant, zigzag = run(Constant())
-falling, iterates = run(InverseScaling(0.5))
-zero = exact == 0
+given = {"learning_rate": 0.1, "max_iter": 3000, "tol": 0}
+zigzag = minimize(f, np.zeros(10), schedule=Constant(), **given).trajectory
+iterates = minimize(f, np.zeros(10), schedule=InverseScaling(0.5), **given).trajectory
+constant, falling = (np.array([f(w)[0] for w in path]) for path in (zigzag, iterates))
+best, zero = f(exact)[0], exact == 0
 print(f"Lasso has {zero.sum()} zeros, the subgradient method {np.sum(iterates[-1] == 0)}")
 assert zero.sum() >= 3
 assert np.all(iterates[-1][zero] != 0)

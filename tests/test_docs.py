@@ -48,7 +48,7 @@ def test_an_example_is_true(script):
     title, line = text.splitlines()[1:3]
     assert line == "=" * len(title)
     assert re.search(r"^ *assert ", text, re.M)
-    assert len(text.splitlines()) <= 72
+    assert len(text.splitlines()) <= 60
     try:
         runpy.run_path(str(script), run_name="__main__")
         assert pyplot.get_fignums()
