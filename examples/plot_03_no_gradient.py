@@ -23,11 +23,11 @@ def f(x):
 # %%
 # Both partial derivatives at 0 are 0. The slope along (1, -1) is not.
 h = 1e-6
-partial = [(f(h * e) - f(-h * e)) / (2 * h) for e in np.eye(2)]
+partial = np.array([f(h * e) - f(-h * e) for e in np.eye(2)]) / (2 * h)
 d = np.array([1.0, -1.0]) / np.sqrt(2)
 slope = f(h * d) / h
 print(f"partial derivatives {partial}, slope along (1, -1): {slope:.4f}")
-assert partial == [0.0, 0.0]
+assert np.all(partial == 0)
 np.testing.assert_allclose(slope, -1 / np.sqrt(8), rtol=1e-9)
 
 # %%

@@ -2,9 +2,9 @@ r"""
 The learning rate
 =================
 
-On a quadratic whose Hessian has eigenvalues from l to L, gradient descent multiplies the
-error along an eigenvector by :math:`1 - \alpha h` at every step. It diverges from
-:math:`2/L` on, and is best at :math:`2/(l + L)`, where the ends are equally slow.
+On a quadratic whose Hessian has eigenvalues from l to L, every step of gradient descent
+multiplies the error along the eigenvector of h by :math:`1 - \alpha h`. It diverges from
+:math:`2/L` on, and is best at :math:`2/(l + L)`, where l and L are equally slow.
 """
 
 import matplotlib.pyplot as plt
@@ -41,7 +41,7 @@ runs = {
     "line search": {"learning_rate": LineSearch("exact")},
 }
 paths = TrajectoryDisplay.from_function(f, START, runs, max_iter=20)
-paths.ax_.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+paths.ax_.legend(loc="upper center", ncols=2)
 ends = {name: f(path[-1])[0] for name, path in paths.paths.items()}
 for name, value in ends.items():
     print(f"{name:<20} f = {value:.1e} after 20 steps")

@@ -34,8 +34,8 @@ ax.legend()
 
 # %%
 # AdaGrad on a quadratic with curvatures 1 and 100: :math:`\Gamma_i` is
-# :math:`-\alpha\,\mathrm{diag}(1/\sqrt{\sum_{j \le i} g_j^2})`. Adam divides by a running
-# mean instead, and has a mean of the gradients in their place.
+# :math:`-\alpha\,\mathrm{diag}(1/\sqrt{\sum_{j \le i} g_j^2})`. Adam divides by the
+# root of a running mean of squares, and takes a running mean of the gradients.
 h, t = np.array([1.0, 100.0]), np.arange(T)
 adagrad, adam = (
     minimize(lambda x: (0, h * x), [1, 1], optimizer=rule, **given).trajectory

@@ -46,7 +46,7 @@ assert 0.35 < cloud["half the rate"] / constant < 0.65
 assert cloud["16 rows a step"] < constant / 16
 
 # %%
-# A decay and a mean go on falling, at the cost of nothing.
+# A decay and a mean go on falling, and cost nothing.
 assert cloud["decay"] < constant / 5
 assert cloud["mean from pass 4"] < constant / 20
 assert np.all([np.all(excess > -1e-12) for excess in display.excess])

@@ -45,7 +45,7 @@ for size, e, s in zip(sizes, epochs, seconds, strict=True):
 
 # %%
 # On-line training needs less than a tenth of the epochs. A step has a cost of its own, so
-# that in time it is no longer ahead of small batches.
+# that in time its lead is smaller.
 
 assert 10 * epochs[0] <= epochs[-1] < np.inf
 assert np.all(np.diff(epochs) > 0)

@@ -5,7 +5,7 @@ Least squares: where the normal equations lose digits
 :math:`X^\top X w = X^\top y` squares the condition number κ of X: where columns are
 nearly alike it loses twice the digits that the problem itself loses, and all sixteen at
 :math:`\kappa = 10^8`. An orthogonal method keeps them, and takes longer; the certified
-solver takes the quick equations, measures what they have lost, and repairs it.
+solver takes the quick equations, measures what they lost, and repairs it if it is much.
 """
 
 import time

@@ -2,10 +2,9 @@
 A pipeline, searched over learning rate and momentum
 ====================================================
 
-A grid over ``learning_rate`` and ``momentum`` is one over any parameters of scikit-learn.
-An optimizer object takes ``optimizer__...``, a schedule object ``schedule__...`` as well.
-A rate too large to converge warns, returns its best iterate, and is scored like the
-others.
+A grid over ``learning_rate`` and ``momentum`` is like any other of scikit-learn; an
+optimizer object takes ``optimizer__...``, and a schedule object ``schedule__...``, as well.
+A rate too large to converge warns, returns its best iterate, and is scored like the rest.
 """
 
 import warnings

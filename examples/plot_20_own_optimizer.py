@@ -41,8 +41,8 @@ class ClippedSGD(Optimizer):
 
 
 # %%
-# They go wherever the library's go, and end near the optimum, however much their rates
-# have fallen.
+# They go wherever the library's go: here, on raw columns, they end as near to the optimal f
+# as those do, within 15 %.
 
 X, y = load_breast_cancer(return_X_y=True)  # raw features
 best, models = SGDLogistic().fit(X, y).objective_, {}

@@ -37,8 +37,10 @@ The ratio is a peer's time over ours: fits in turn, the geometric mean over the 
 
 {environment}. ``make bench`` measures it again.
 
-.. image:: {picture}
-   :alt: The ratios of this page's first tables, with their intervals
+.. container:: sideways
+
+   .. image:: {picture}
+      :alt: The ratios of this page's first tables, with their intervals
 
 {summary}
 """
@@ -112,11 +114,13 @@ def summary(results):
         late = sum(least_seconds(r["fits"][OURS], accuracy) == inf for r in results)
         alone = len(results) - len(ratios) - late
         mean = f"{exp(np.mean(np.log(ratios))):.2f}" if ratios else "none"
-        lines.append(
-            f"* To {accuracy:g}: geometric mean {mean} over {len(ratios)} problems; "
-            f"in {behind} the interval is below 1. In {alone} no peer got there "
-            f"or was paired, and in {late} ours did not."
-        )
+        line = f"* To {accuracy:g}: geometric mean {mean} over {len(ratios)} problems; "
+        line += f"the interval is below 1 in {behind or 'none'}."
+        if alone:
+            line += f" In {alone} no peer got there or was paired."
+        if late:
+            line += f" In {late} ours did not get there."
+        lines.append(line)
     return "\n".join(lines)
 
 
@@ -174,6 +178,7 @@ def picture(results, path):
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     size = (12, 1.5 + 0.24 * len(results))
     figure, panels = pyplot.subplots(1, 3, sharey=True, figsize=size, layout="constrained")
@@ -186,6 +191,9 @@ def picture(results, path):
                 panel.plot(value, k, "o", color=colour, markersize=4)
         panel.axvline(1, color="black", linewidth=0.8)
         panel.set(xscale="log", title=f"to {accuracy:g}", xlabel="best peer's time / ours")
+        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        panel.xaxis.set_minor_formatter(NullFormatter())
         panel.grid(axis="x", alpha=0.3)
     panels[0].set_yticks(range(len(results)), [result["problem"] for result in results])
     panels[0].invert_yaxis()
