@@ -39,8 +39,9 @@ ax.plot(grid[0], bumpy(grid)[0], color="0.7")
 for momentum, style in ((0.9, ".-"), (0.0, "x-")):
     end = ends[momentum] = minimize(bumpy, [4], learning_rate=0.05, momentum=momentum)
     path = end.trajectory.T
-    ax.plot(path[0], bumpy(path)[0], style, lw=0.8, label=f"λ = {momentum}, f = {end.fun:.2f}")
-ax.set(xlabel="x", ylabel="f(x)", title="a hollow on the way, from x = 4, and where it ends")
+    name = f"λ = {momentum}, ends at f = {end.fun:.2f}"
+    ax.plot(path[0], bumpy(path)[0], style, lw=0.8, label=name)
+ax.set(xlabel="x", ylabel="f(x)", title="a hollow on the way, from x = 4")
 ax.legend()
 assert ends[0.9].fun < ends[0.0].fun - 0.3
 
