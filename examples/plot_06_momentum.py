@@ -45,7 +45,7 @@ ax.legend()
 assert ends[0.9].fun < ends[0.0].fun - 0.3
 
 # %%
-# **The best pair** (Goh 2017), for curvatures from 1 to 100, is the lowest point of this map.
+# **The best pair** (Goh 2017), for curvatures 1 and 100, is the lowest point of this map.
 # Its rate is :math:`(\sqrt\kappa - 1)/(\sqrt\kappa + 1)`: the error goes as :math:`t\,r^t`.
 h, goh = np.array([1.0, 100.0]), [(2 / 11) ** 2, (9 / 11) ** 2]
 map_ = MomentumDisplay.from_eigenvalues(h)
