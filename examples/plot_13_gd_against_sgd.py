@@ -21,8 +21,8 @@ y = X @ truth + rng.normal(size=n)
 
 # %%
 # Measured, with the two bounds: below them, and with their slopes.
-rho = np.geomspace(3e-3, 1.5e-4, 9)
-found = BoundsDisplay.from_data(X, y, accuracies=rho, n_updates=20_000, n_repeats=50)
+rho = np.geomspace(3e-3, 2e-4, 9)
+found = BoundsDisplay.from_data(X, y, accuracies=rho, n_updates=14_000, n_repeats=50)
 found.ax_.set_title(f"iterations, κ = {found.kappa:.1f}, ν = {found.nu:.1f}")
 assert np.all(found.gd <= np.ceil(found.gd_bound_))
 assert np.all(found.sgd <= found.sgd_bound_)
@@ -53,5 +53,5 @@ assert np.all(found.sgd / n < found.gd)
 for name, batch, steps in (("GD", n, found.gd), ("SGD", 1, found.sgd)):
     model = SGDLinearRegressor(optimizer="sgd", batch_size=batch, tol=0.01, random_state=0)
     ms = 1e3 * min(model.fit(X, y).history_["seconds"]) * batch / n
-    print(f"{name}: {1e3 * ms:.2f} µs an update, {ms * steps[-1]:.1f} ms to rho = 1.5e-4")
+    print(f"{name}: {1e3 * ms:.2f} µs an update, {ms * steps[-1]:.1f} ms to rho = 2e-4")
 plt.show()
