@@ -34,6 +34,7 @@ CANCEL = 1e3  # times larger terms of a score: they cancel, and it loses their d
 ROTATIONS = 3
 REFINED = 3  # looks at the rows, each at what the last has left
 ROUNDING = 1e-20  # of f at the best constant
+EXACT = 1e-13  # the same: where the Gram matrix leaves more, the rows tell f
 THIN = 0.06  # of the entries: with fewer, sparse products cost less
 THIN_ROWS = 1 << 14  # at a time
 
@@ -156,7 +157,7 @@ def _optimum(
     """
     T, within, null, unit, pilot, origin = basis
     coef = np.zeros((f.n_outputs, f.rows.n_features))
-    value, gap, lift = np.zeros((3, f.n_outputs))
+    value, gap, lift, rounding = np.zeros((4, f.n_outputs))
     groups = []
     for alpha in sorted(set(f.alpha.tolist())):
         of = _others(f.alpha != alpha)
@@ -172,6 +173,8 @@ def _optimum(
         gap[of] = 0.5 * np.sum(g * solve(g), axis=0)
         value[of] = 0.5 * (seen.square[of] - np.sum(w * (cross - g), axis=0))
         coef[of], lift[of] = (B @ w).T, seen.mean[kept] @ w
+        terms = np.sqrt(np.diag(seen.gram)[kept]) @ np.abs(w)
+        rounding[of] = np.finfo(float).eps * terms * terms
         if alpha == 0 and null.any() and passes > 1:
             # Rotated, the columns of N would lose their digits in the large columns of X.
             N = T[:, null] / np.linalg.norm(T[:, null], axis=0)
@@ -190,7 +193,9 @@ def _optimum(
         np.abs(gap),
         passes,
     )
-    return solved if passes == 1 else _refined(f, solved, T, pilot, groups)
+    if passes == 1 and np.all(rounding <= EXACT * solved.start):
+        return solved
+    return _refined(f, solved, T, pilot, groups)
 
 
 def _refined(f: Objective, solved: Solved, T: Array, pilot: Array, groups: Any) -> Solved:

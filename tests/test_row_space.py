@@ -72,6 +72,7 @@ def problem(n, more, seed, spread, repeats, weighted):
 @example(2, 1, 0, 12, 1, True, False, True)
 @example(27, 1, 1, 12, 1, False, False, False)
 @example(30, 60, 0, 12, 3, False, True, True)
+@example(28, 1, 459334203, 12, 0, True, False, False)  # collinear columns
 def test_least_squares_is_the_optimum_and_knows_it(
     n, more, seed, spread, repeats, fit_intercept, weighted, sparse
 ):
