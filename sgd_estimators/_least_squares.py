@@ -173,8 +173,7 @@ def _optimum(
         gap[of] = 0.5 * np.sum(g * solve(g), axis=0)
         value[of] = 0.5 * (seen.square[of] - np.sum(w * (cross - g), axis=0))
         coef[of], lift[of] = (B @ w).T, seen.mean[kept] @ w
-        terms = np.sqrt(np.diag(seen.gram)[kept]) @ np.abs(w)
-        rounding[of] = np.finfo(float).eps * terms * terms
+        rounding[of] = 10 * np.finfo(float).eps * (np.diag(seen.gram)[kept] @ (w * w))
         if alpha == 0 and null.any() and passes > 1:
             # Rotated, the columns of N would lose their digits in the large columns of X.
             N = T[:, null] / np.linalg.norm(T[:, null], axis=0)
