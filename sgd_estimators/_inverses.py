@@ -98,7 +98,9 @@ class Inverse:
         diagonal = np.diag(H)
         seen = diagonal > 0
         self.scale = np.where(seen, 1 / np.sqrt(np.where(seen, diagonal, 1.0)), 0.0)
-        E = self.scale[:, None] * H * self.scale + np.diag(np.where(seen, 0.0, 1.0))
+        E = self.scale[:, None] * H
+        E *= self.scale
+        E[np.diag_indices(len(E))] += np.where(seen, 0.0, 1.0)
         self.norm = float(np.abs(E).sum(axis=0).max(initial=0.0))
         jitter = 1e-14
         while True:

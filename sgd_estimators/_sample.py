@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from copy import copy
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -99,27 +100,21 @@ class Sample:
         """
         f, s = self.f, self.s if s is None else s
         if isinstance(f.loss, Softmax) and p.shape[1] * self.A.shape[1] <= WHOLE:
-            return Whole(self._whole(p, s), p.shape[1])
+            return self.whole(p, s)
         H = self.gram(s * bends(f.loss, p, s))
         return Blocks([H + np.diag(g) for g in f.penalty])
 
-    def _whole(self, p: Array, s: Array) -> Array:
-        """Return the Hessian of softmax: diag(p) - p p' on every row, and the penalty."""
+    def whole(self, p: Array, s: Array | None = None) -> Whole:
+        """Return the same of softmax, with all its blocks: diag(p) - p p' on every row."""
+        s = self.s if s is None else s
         K, D = p.shape[1], self.A.shape[1]
-        H = np.zeros((K * D, K * D))
-        for k in range(K):
-            at = slice(k * D, (k + 1) * D)
-            H[at, at] += self.gram(s * p[:, k])
-
-        def part(rows: slice) -> Array:
-            q = p[rows] * np.sqrt(s[rows])[:, None]
-            B = (q[:, :, None] * self.A[rows, None, :]).reshape(len(q), -1)
-            return gram(B, range(len(B)))
-
-        H -= self.total(part, max(1, ROWS // K))
-        H[np.diag_indices(K * D)] += self.f.penalty.ravel()
+        H = np.zeros((K, D, K, D))
+        for k, j in combinations(range(K), 2):
+            H[k, :, j] = H[j, :, k] = -self.gram(s * p[:, k] * p[:, j])
+            H[k, :, k] -= H[k, :, j]
+            H[j, :, j] -= H[k, :, j]
+        size = np.einsum("kiki->ki", H)
+        size += self.f.penalty
         # The scores of all classes may rise alike, but not where the sum of W is 0.
-        tie = np.tile(np.eye(D), (K, 1))
-        size = np.diag(H).reshape(K, D).mean(axis=0) / K
-        H += (tie * size) @ tie.T
-        return H
+        np.einsum("kiji->kji", H)[...] += size.mean(axis=0) / K
+        return Whole(H.reshape(K * D, K * D), K)

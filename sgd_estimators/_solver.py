@@ -32,6 +32,7 @@ Array = NDArray[np.float64]
 KEPT = 1 << 25  # bytes that a Hessian and its mini-batch may always take
 SHARE = 0.1  # of the bytes of X that they may take
 PATIENCE = 16  # passes that a sample's Hessian serves for
+WHOLE_BYTES, WHOLE_ROWS = 1 << 26, 2.5  # of a Hessian of all classes; rows a parameter
 FEW = 3  # steps of Newton's method before the way by the rows
 INNER = 1e-6  # of `tol`, in other coordinates, where the last digits cost little
 WHY = {
@@ -252,7 +253,9 @@ class Passes(Judge):
             P = sample.curvature(sample.means(sample.A @ point.W.T))
             self._bound_by(sample, P)
         if isinstance(f.loss, Softmax) and isinstance(P, Blocks):
-            return self._judge_all(newton(f, point.W, partial(curvature, f), self._duals))
+            finer = partial(self._whole, samples) if fits_whole(f) else None
+            shared = partial(curvature, f)
+            return self._judge_all(newton(f, point.W, shared, self._duals, finer))
         if stop := self._judge(point, decrement(point, P)):
             return stop
         while True:
@@ -275,6 +278,12 @@ class Passes(Judge):
                 sample = samples.bent(size, point.W)
             P = sample.curvature(sample.means(sample.A @ point.W.T))
             self._bound_by(sample, P)
+
+    def _whole(self, samples: Samples, W: Array) -> Whole:
+        """Return G -> P^-1 G with P the Hessian of softmax at W, of some rows."""
+        rows = min(int(WHOLE_ROWS * self.f.n_params), self.f.n_active)
+        sample = samples.bent(rows, W)
+        return sample.whole(sample.means(sample.A @ W.T))
 
     def _soonest(self, most: int, size: int, near: list[float]) -> int:
         """Return how many rows the Hessian is to have for the run to end soonest.
@@ -342,6 +351,11 @@ def fits(f: Objective) -> bool:
     D = f.rows.n_features + 1
     room = max(KEPT, SHARE * f.rows.row_bytes * f.n_active)
     return 8 * D * (D + min(f.n_active, ROWS_A_PARAMETER * D)) <= room
+
+
+def fits_whole(f: Objective) -> bool:
+    """Return whether a Hessian of all classes fits the memory."""
+    return 8 * f.n_params**2 <= WHOLE_BYTES
 
 
 def decrement(point: Point, P: Callable[[Array], Array]) -> float:

@@ -30,8 +30,9 @@ QUICK = 0.5  # of the dual gap: what an epoch of ascent must leave at most
 EPOCHS = 30
 EXACT, LOOSE = 0.1, 0.5  # the last conjugate gradient's share of the mean one
 CHANGED = 0.9  # of f: from here on, another P^-1 is worth its cost
+SETTLED = 0.98  # of f: what PASSES leave of it where the Hessian will stay what it is
 FULL, PASSES = 0.5, 50  # where a step is shorter, L-BFGS takes so many
-LONG = 30  # pairs that it keeps while P^-1 changes
+LONG = 100  # pairs that it keeps while P^-1 changes
 FINE = 500  # conjugate gradients more, at most, that make a step exact
 
 
@@ -205,6 +206,7 @@ def newton(
     W: Array,
     precondition: Callable[[Array], Solve] | None = None,
     ground: Ground | None = None,
+    finer: Callable[[Array], Solve] | None = None,
 ) -> Iterator[Point]:
     """Yield the points of Newton's method, until rounding ends it.
 
@@ -212,7 +214,8 @@ def newton(
     are as exact as the last one's prediction was. `precondition` returns G -> P^-1 G for a
     W; see `Bend`. Where a step would have to be short, far rows bend f more than the
     Hessian knows: L-BFGS takes PASSES, and more as long as P^-1 can be made anew and a pass
-    brings more than one of the step's did. The `ground` learns of steps near the optimum.
+    brings more than one of the step's did. Where P stays what it is, or a step takes long,
+    a `finer` P^-1 takes its place. The `ground` learns of steps near the optimum.
     """
     F, Z = f.value_and_gradient, f.scores(W)
     pairs: Pairs = deque(maxlen=LONG)
@@ -233,20 +236,22 @@ def newton(
         if precondition and new.value <= CHANGED * made:
             solve, made = precondition(new.W), new.value
         bend = Bend(f, new, Z, solve)
-        point, steps = bend.point, bend.conjugate()
+        point, steps = bend.point, enumerate(bend.conjugate(), 1)
         S, fall = np.zeros_like(point.G), 0.0
-        for k, (S, _, gain) in enumerate(steps, 1):  # noqa: B007
+        for k, (S, _, gain) in steps:  # noqa: B007
             fall += gain
             if k * gain <= loose * fall:  # one more would hardly help
                 break
         rise = f.scores(S)
         if ground is not None and ground.near(point.value, Z, rise):
-            for S, R, gain in islice(steps, FINE):  # noqa: B007
+            for k, (S, R, gain) in islice(steps, FINE):  # noqa: B007
                 fall += gain
                 if ground.solved(point.value, R):
                     break
             rise = f.scores(S)
             ground.lift(point.W + S, Z, rise)
+        if finer and k > PASSES:
+            precondition, finer, made = finer, None, np.inf
         ahead = search(f, point, S, Z, rise)
         if ahead is None:
             return
@@ -262,6 +267,8 @@ def newton(
                 worse = a_pass <= max(point.value - ahead.value, 0.0) / k
                 if precondition is None or worse:
                     break
+                if finer and new.value > SETTLED * begun.value:
+                    precondition, finer = finer, None
                 solve, made = precondition(new.W), new.value
             if new.value < ahead.value:
                 W, Z, point = new.W.copy(), f.scores(new.W), None

@@ -7,12 +7,17 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from scipy.special import softmax
 from sklearn.datasets import load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
 
 from newton import least_squares, log_loss_objective, newton, squared_objective
 from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge, _wide
+from sgd_estimators._kernels.losses import Softmax
+from sgd_estimators._kernels.objective import Objective
+from sgd_estimators._rows import as_rows
+from sgd_estimators._sample import Sample
 
 rng = np.random.default_rng(0)
 N = 600
@@ -193,3 +198,35 @@ def test_rows_that_hardly_bend_are_no_walls(monkeypatch):
     model = SGDLogistic(C=100, tol=1e-4, random_state=0).fit(X, y)
     assert model.converged_
     assert model.n_iter_ + len(made) < 500
+
+
+def test_a_hessian_of_all_classes_ends_what_the_shared_one_does_not():
+    # Smooth curves whose ends are rarely above 0: without it, 1000 passes end uncertified.
+    rng = np.random.default_rng(1)
+    t, y = np.linspace(-1, 1, 120), rng.integers(8, size=8000)
+    height = 0.6 * rng.normal(size=(8, 4))[y] + 0.4 * rng.normal(size=(8000, 4))
+    bumps = np.exp(-((t - np.array([[-0.6], [-0.2], [0.2], [0.6]])) ** 2) / 0.05)
+    X = height @ bumps + 0.1 * rng.normal(size=(8000, 120)) - 1.5 * np.abs(t) ** 3
+    model = SGDLogistic(tol=1e-6, random_state=0).fit(255 * np.maximum(X, 0.0), y)
+    assert model.converged_
+    assert model.n_iter_ < 500
+
+
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_the_hessian_of_all_classes(fit_intercept):
+    n, d, K = 40, 3, 4
+    rng = np.random.default_rng(0)
+    s = rng.uniform(0.5, 2, n) / n
+    rows = as_rows(rng.normal(size=(n, d)), fit_intercept)
+    y = rng.integers(K, size=(n, 1)).astype(float)
+    f = Objective(rows, Softmax(K), y, np.full(K, 0.3))
+    sample = Sample(f, np.arange(n), s, s)
+    p, A = softmax(rng.normal(size=(n, K)), axis=1), sample.A
+    H = sum(
+        s[i] * np.kron(np.diag(p[i]) - np.outer(p[i], p[i]), np.outer(A[i], A[i]))
+        for i in range(n)
+    ) + np.diag(f.penalty.ravel())
+    V = rng.normal(size=(K, A.shape[1]))
+    V -= V.mean(axis=0)  # where alone the classes are told apart
+    G = (H @ V.ravel()).reshape(V.shape)
+    np.testing.assert_allclose(sample.whole(p)(G), V, atol=1e-10)
