@@ -7,8 +7,8 @@
 #   make debug-test     the tests that are not slow on kernels built with bounds checks
 #   make fuzz           random calls on kernels that AddressSanitizer and UBSan instrument
 #   make coverage       the tests, and which lines of the Python code they leave out
-#   make wheel-test     sdist -> wheel -> the same tests on the installed wheel, elsewhere
-#   make oldest-test    the same wheel on the oldest numpy, scipy and scikit-learn allowed
+#   make wheel-test     sdist -> wheel -> the estimators' tests on it, installed elsewhere
+#   make oldest-test    the same on the oldest numpy, scipy and scikit-learn allowed
 #   make freethreaded-test  the tests without the GIL, where FREETHREADED (python3.14t) is there
 #   make clean          remove what was built (rm -rf .venv removes the rest)
 #
@@ -175,13 +175,14 @@ copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT \
 	&& "$(CURDIR)/$(1)/bin/pytest" -n 2 $(3) $(PYTEST_ARGS)
 endef
 
+# Its code is that of `make test`: what may differ is what is in it, and what it meets.
+INSTALLED := $(addprefix tests/test_,common.py estimators.py callbacks.py run.py labels.py)
 wheel-test: build/.wheel
-	$(call test_wheel,build/wheel-venv,,-m "not slow" tests --pyargs sgd_estimators)
+	$(call test_wheel,build/wheel-venv,,-m "not slow" $(INSTALLED) --pyargs sgd_estimators)
 
 # The oldest numpy and scipy have wheels for Python 3.11 only.
-ON_OLDEST := common.py estimators.py callbacks.py run.py labels.py
 oldest-test: build/.wheel
-	$(call test_wheel,build/oldest-venv,$(FLOORS),$(addprefix tests/test_,$(ON_OLDEST)))
+	$(call test_wheel,build/oldest-venv,$(FLOORS),$(INSTALLED))
 
 # polars has no free-threaded wheels.
 FREE := build/freethreaded-venv
