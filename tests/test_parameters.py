@@ -99,7 +99,11 @@ def test_an_array_is_no_number_and_no_name(name):
         SGDLogistic(**{name: np.array([2.0, 3.0])}).fit(X, LABEL)
 
 
-@pytest.mark.parametrize("callback", [lambda model: True, dict, EarlyStopping], ids=str)
+@pytest.mark.parametrize(
+    "callback",
+    [lambda model: True, dict, EarlyStopping],
+    ids=["too few arguments", "a class", "a callback's class"],
+)
 def test_a_callback_that_cannot_be_called_is_told_before_any_work(callback):
     model = SGDRidge(callbacks=callback)
     with pytest.raises(TypeError, match=r"^callbacks must be callables \(model, record\)"):
