@@ -209,7 +209,7 @@ def test_what_it_is_not_for_is_an_error_before_any_work():
         (SGDRidge(momentum=0.5), y, "momentum"),
     ):
         told = []
-        model.set_params(optimizer="sdca", callbacks=told.append)
+        model.set_params(optimizer="sdca", callbacks=lambda *epoch: told.append(epoch))
         with pytest.raises(ValueError, match=match):
             model.fit(X, target)
         assert not told
