@@ -195,6 +195,7 @@ def test_minimize_takes_it():
 
 def test_what_it_is_not_for_is_an_error_before_any_work():
     X, y = DATA["diabetes"]
+    told = []
     label = np.digitize(y, [100, 200])
     for model, target, match in (
         (SGDLogistic(), label, "two classes"),
@@ -208,7 +209,6 @@ def test_what_it_is_not_for_is_an_error_before_any_work():
         (SGDRidge(preconditioner="hessian"), y, "preconditioner"),
         (SGDRidge(momentum=0.5), y, "momentum"),
     ):
-        told = []
         model.set_params(optimizer="sdca", callbacks=lambda *epoch: told.append(epoch))
         with pytest.raises(ValueError, match=match):
             model.fit(X, target)
