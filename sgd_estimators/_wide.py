@@ -237,7 +237,7 @@ def newton(
             solve, made = precondition(new.W), new.value
         bend = Bend(f, new, Z, solve)
         point, steps = bend.point, enumerate(bend.conjugate(), 1)
-        S, fall = np.zeros_like(point.G), 0.0
+        S, fall, k = np.zeros_like(point.G), 0.0, 0
         for k, (S, _, gain) in steps:  # noqa: B007
             fall += gain
             if k * gain <= loose * fall:  # one more would hardly help

@@ -230,3 +230,10 @@ def test_the_hessian_of_all_classes(fit_intercept):
     V -= V.mean(axis=0)  # where alone the classes are told apart
     G = (H @ V.ravel()).reshape(V.shape)
     np.testing.assert_allclose(sample.whole(p)(G), V, atol=1e-10)
+
+
+def test_newtons_method_ends_where_the_gradient_is_zero():
+    rows, y = as_rows(np.zeros((6, 2)), False), np.tile([[0.0], [1.0], [2.0]], (2, 1))
+    f = Objective(rows, Softmax(3), y, np.full(3, 0.1))
+    points = _wide.newton(f, np.zeros((3, 2)), lambda W: lambda G: G, None, lambda W: None)
+    assert len(list(points)) == 1
