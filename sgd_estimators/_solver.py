@@ -1,6 +1,7 @@
 """optimizer="auto": the optimum with a certificate, by the way that the data asks for."""
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain, islice
@@ -21,7 +22,17 @@ from ._judge import NEAR, Judge, Watch, floor, floors
 from ._kernels.losses import Softmax, Squared
 from ._kernels.objective import Objective
 from ._least_squares import Solved
-from ._newton import GROWTH, ROWS_A_PARAMETER, Point, Samples, at, learn, quasi_newton
+from ._newton import (
+    GROWTH,
+    MEMORY,
+    ROWS_A_PARAMETER,
+    Pairs,
+    Point,
+    Samples,
+    at,
+    learn,
+    quasi_newton,
+)
 from ._sample import WHOLE
 from ._state import Outcome
 from ._subset import SubsetBound
@@ -31,7 +42,10 @@ Array = NDArray[np.float64]
 
 KEPT = 1 << 25  # bytes that a Hessian and its mini-batch may always take
 SHARE = 0.1  # of the bytes of X that they may take
-PATIENCE = 16  # passes that a sample's Hessian serves for
+PATIENCE = 16  # passes that a sample's rows serve for
+# The log of what a Hessian made anew leaves of the decrement: it goes on turning; what
+# steps told of the last one is out of date.
+TURNED, TURNING = 0.1, 0.25
 WHOLE_BYTES, WHOLE_ROWS = 1 << 26, 2.5  # of a Hessian of all classes; rows a parameter
 FEW = 3  # steps of Newton's method before the way by the rows
 INNER = 1e-6  # of `tol`, in other coordinates, where the last digits cost little
@@ -260,11 +274,23 @@ class Passes(Judge):
             return stop
         while True:
             begun, near = point.value, [decrement(point, P)]
-            for new in islice(quasi_newton(F, point, P, squared), PATIENCE):
+            pairs: Pairs = deque(maxlen=MEMORY)
+            turning = not squared and len(sample.A) * passes(f) <= f.n_active
+            for _ in range(PATIENCE):
+                new = next(quasi_newton(F, point, P, squared, pairs), None)
+                if new is None:
+                    break
                 point = new
                 near.append(decrement(point, P))
                 if stop := self._judge(point, near[-1]):
                     return stop
+                if turning:
+                    P = sample.curvature(sample.means(sample.A @ point.W.T))
+                    before, near[-1] = near[-1], decrement(point, P)
+                    turn = abs(math.log(near[-1] / before)) if near[-1] * before else 0.0
+                    turning = turn > TURNED
+                    if turn > TURNING:
+                        pairs.clear()
                 if self._soonest(samples.most, size, near) != size:
                     break
             if point.value >= begun and size >= samples.most:
@@ -326,11 +352,12 @@ class Passes(Judge):
             steps = least_squares(f, point, enough)
             points = chain([point], steps if penalised else islice(steps, 1))
         else:
-            points = newton(f, point.W, None, self._duals)
+            steps = newton(f, point.W, None, self._duals)
+            points = steps if start is None else chain([point], steps)
         return self._judge_all(points)
 
     def _ascended(self) -> tuple[Array, Array] | None:
-        return dual_ascent(self.f, self.tol * self.floor, self.seed())
+        return dual_ascent(self.f, self._wanted, self.seed())
 
     @property
     def _duals(self) -> Ground | None:

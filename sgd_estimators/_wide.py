@@ -36,14 +36,16 @@ LONG = 100  # pairs that it keeps while P^-1 changes
 FINE = 500  # conjugate gradients more, at most, that make a step exact
 
 
-def dual_ascent(f: Objective, wanted: float, seed: int) -> tuple[Array, Array] | None:
+def dual_ascent(
+    f: Objective, wanted: Callable[[float], float], seed: int
+) -> tuple[Array, Array] | None:
     """Return coefficients and intercepts after the epochs that were quick; None if none.
 
     Parameters
     ----------
     f : Objective
-    wanted : float
-        The gap that is small enough.
+    wanted : callable
+        The gap that is small enough, by the value of f.
     seed : int
     """
     if not issparse(f.rows.X) or isinstance(f.loss, Softmax) or not np.all(f.alpha > 0):
@@ -54,8 +56,9 @@ def dual_ascent(f: Objective, wanted: float, seed: int) -> tuple[Array, Array] |
     before = np.inf
     for epoch in range(EPOCHS):
         order.shuffle(seed, epoch, 1)
-        W, _ = dual.ascend(W, order)
-        if dual.left <= 0.1 * wanted * f.total_weight or dual.left > QUICK * before:
+        W, met = dual.ascend(W, order)
+        # Both are as the rows were met: where it ended, the gap is less.
+        if dual.left <= wanted(met) * f.total_weight or dual.left > QUICK * before:
             break
         before = dual.left
     return f.rows.to_user(W)

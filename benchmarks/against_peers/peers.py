@@ -73,9 +73,9 @@ def our_logistic(alpha, n, **setting):
     return SGDLogistic(C=1 / alpha, random_state=0, **setting)
 
 
-def ridge(alpha, n, solver, max_iter=None):
+def ridge(alpha, n, solver, tol=0, max_iter=None):
     """Return scikit-learn's Ridge."""
-    return Ridge(alpha=alpha, solver=solver, tol=0, max_iter=max_iter, random_state=0)
+    return Ridge(alpha=alpha, solver=solver, tol=tol, max_iter=max_iter, random_state=0)
 
 
 def logistic(alpha, n, solver, max_iter):
@@ -198,7 +198,14 @@ PEERS = [
     ),
     *(
         Peer(f"Ridge({solver})", "sklearn", ("ridge",), ridge, iterations(solver=[solver]))
-        for solver in ("lsqr", "sparse_cg", "sag", "saga")
+        for solver in ("lsqr", "sag", "saga")
+    ),
+    Peer(  # which takes no heed of max_iter where there are more columns than rows
+        "Ridge(sparse_cg)",
+        "sklearn",
+        ("ridge",),
+        ridge,
+        ladders(("tol", [10 ** (-k / 2) for k in range(1, 21)]), solver=["sparse_cg"]),
     ),
     Peer("SGDRegressor", "sklearn", ("ridge",), sgd_regressor, SGD),
     *(
