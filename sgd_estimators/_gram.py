@@ -2,16 +2,17 @@
 
 from collections.abc import Callable
 from functools import partial
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-from ._inverses import Blocks
+from ._inverses import ROWS, Blocks, Whole
 from ._kernels.losses import Softmax, Squared
 from ._kernels.objective import Objective
-from ._kernels.rows import span
+from ._kernels.rows import numbers, span
 from ._pool import spread
 from ._sample import WHOLE
 from ._scores import bends, means
@@ -58,3 +59,23 @@ def curvature(f: Objective, W: Array) -> Blocks:
         weight[span(f.indices)] = s * bends(f.loss, p, s)
     H = gram(f, weight) / f.total_weight
     return Blocks([H + np.diag(g) for g in f.penalty])
+
+
+def all_blocks(f: Objective, W: Array) -> Whole:
+    """Return the same of softmax with all blocks of its Hessian, in float32."""
+    K, D = W.shape
+    s = np.ones(f.n_active) if f.weight is None else f.take(f.weight)
+    p = means(f.loss, f.scores(W))
+    root = np.sqrt(p * (s / f.total_weight)[:, None])
+    H = np.zeros((K, D, K, D), np.float32)
+
+    def add(pair: tuple[int, int]) -> None:
+        k, j = pair
+        B = (root[part, k] * np.sqrt(p[part, j])).astype(np.float32)[:, None] * A
+        H[k, :, j] -= B.T @ B
+
+    for begin in range(0, f.n_active, ROWS):
+        part = slice(begin, begin + ROWS)
+        A = f.rows.seen(numbers(f.indices)[part]).astype(np.float32)
+        spread(add, list(combinations(range(K), 2)), f.n_jobs)
+    return Whole.of_pairs(H, f.penalty)

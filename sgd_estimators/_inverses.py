@@ -1,8 +1,17 @@
 """Inverses of Hessians, which a gradient of the shape of W is multiplied by."""
 
+from itertools import combinations
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
+from scipy.linalg import (
+    LinAlgError,
+    cho_factor,
+    cho_solve,
+    get_lapack_funcs,
+    solve_triangular,
+)
 from scipy.linalg.lapack import dpocon
 
 from ._kernels.gram import forms
@@ -11,6 +20,7 @@ from ._pool import spread
 Array = NDArray[np.float64]
 
 ROWS = 2048  # of a block that is weighed or solved for at a time
+JITTER = 45  # roundings of its diagonal, which a Cholesky factor may need
 LOST = 1e-12  # of the largest root of H: a smaller one is hardly more than rounding
 
 
@@ -19,6 +29,25 @@ class Whole:
 
     def __init__(self, H: Array, n_outputs: int) -> None:
         self.inverse, self.n_outputs = Inverse(H), n_outputs
+
+    @classmethod
+    def of_pairs(cls, H: NDArray[Any], penalty: Array) -> "Whole":
+        """Return that of softmax's Hessian, which H becomes from its blocks k < j.
+
+        H[k, :, j] = -sum_i s_i p_ik p_ij x_i x_i'; all is the sum over the pairs of
+        sum_i s_i p_ik p_ij (e_k - e_j)(e_k - e_j)' (x) x_i x_i', and the penalty.
+        """
+        K, D = penalty.shape
+        for k, j in combinations(range(K), 2):
+            H[j, :, k] = H[k, :, j]
+        for k in range(K):
+            H[k, :, k] = 0.0
+            H[k, :, k] = -H[k].sum(axis=1)
+        size = np.einsum("kiki->ki", H)
+        size += penalty
+        # The scores of all classes may rise alike, but not where the sum of W is 0.
+        np.einsum("kiji->kji", H)[...] += size.mean(axis=0) / K
+        return cls(H.reshape(K * D, K * D), K)
 
     def __call__(self, G: Array) -> Array:
         return self.inverse(G.reshape(-1)).reshape(self.n_outputs, -1)
@@ -98,22 +127,22 @@ class Inverse:
         diagonal = np.diag(H)
         seen = diagonal > 0
         self.scale = np.where(seen, 1 / np.sqrt(np.where(seen, diagonal, 1.0)), 0.0)
-        E = self.scale[:, None] * H
-        E *= self.scale
-        E[np.diag_indices(len(E))] += np.where(seen, 0.0, 1.0)
-        self.norm = float(np.abs(E).sum(axis=0).max(initial=0.0))
-        jitter = 1e-14
+        jitter = JITTER * np.finfo(H.dtype).eps
         while True:
-            E[np.diag_indices(len(E))] += jitter
-            try:
-                self.factor = cho_factor(E, lower=True, check_finite=False)
+            E = self.scale.astype(H.dtype)[:, None] * H
+            E *= self.scale
+            E[np.diag_indices(len(E))] += np.where(seen, jitter, 1.0)
+            self.norm = float(get_lapack_funcs("lange", (E,))("1", E.T)) if len(E) else 0.0
+            try:  # E' is E, in the order that LAPACK works in: no copy
+                self.factor = cho_factor(E.T, True, overwrite_a=True, check_finite=False)
                 return
             except LinAlgError:
                 jitter *= 10
 
     def __call__(self, g: Array) -> Array:
         unit = self.scale if g.ndim == 1 else self.scale[:, None]
-        return np.asarray(unit * cho_solve(self.factor, unit * g, check_finite=False))
+        seen = (unit * g).astype(self.factor[0].dtype, copy=False)
+        return np.asarray(unit * cho_solve(self.factor, seen, check_finite=False))
 
     def hides(self, g: Array, rounding: Array) -> bool:
         """Return whether g has a part, beyond its rounding, where H has lost its digits."""

@@ -104,17 +104,10 @@ class Sample:
         H = self.gram(s * bends(f.loss, p, s))
         return Blocks([H + np.diag(g) for g in f.penalty])
 
-    def whole(self, p: Array, s: Array | None = None) -> Whole:
+    def whole(self, p: Array, s: Array) -> Whole:
         """Return the same of softmax, with all its blocks: diag(p) - p p' on every row."""
-        s = self.s if s is None else s
         K, D = p.shape[1], self.A.shape[1]
         H = np.zeros((K, D, K, D))
         for k, j in combinations(range(K), 2):
-            H[k, :, j] = H[j, :, k] = -self.gram(s * p[:, k] * p[:, j])
-            H[k, :, k] -= H[k, :, j]
-            H[j, :, j] -= H[k, :, j]
-        size = np.einsum("kiki->ki", H)
-        size += self.f.penalty
-        # The scores of all classes may rise alike, but not where the sum of W is 0.
-        np.einsum("kiji->kji", H)[...] += size.mean(axis=0) / K
-        return Whole(H.reshape(K * D, K * D), K)
+            H[k, :, j] = -self.gram(s * p[:, k] * p[:, j])
+        return Whole.of_pairs(H, self.f.penalty)

@@ -16,7 +16,7 @@ from . import _auto, _least_squares, _row_space
 from ._blas import one_thread
 from ._certificates import Ground
 from ._exceptions import warn
-from ._gram import curvature, passes
+from ._gram import all_blocks, curvature, passes
 from ._inverses import Blocks, Whole
 from ._judge import NEAR, Judge, Watch, floor, floors
 from ._kernels.losses import Softmax, Squared
@@ -45,8 +45,9 @@ SHARE = 0.1  # of the bytes of X that they may take
 PATIENCE = 16  # passes that a sample's rows serve for
 # The log of what a Hessian made anew leaves of the decrement: it goes on turning; what
 # steps told of the last one is out of date.
-TURNED, TURNING = 0.1, 0.25
-WHOLE_BYTES, WHOLE_ROWS = 1 << 26, 2.5  # of a Hessian of all classes; rows a parameter
+TURNED, TURNING = 0.05, 0.5
+SLOW = 0.03  # what a pass may leave of the decrement
+WHOLE_BYTES = 1 << 28  # that a Hessian of all classes may take, in float32
 FEW = 3  # steps of Newton's method before the way by the rows
 INNER = 1e-6  # of `tol`, in other coordinates, where the last digits cost little
 WHY = {
@@ -267,7 +268,7 @@ class Passes(Judge):
             P = sample.curvature(sample.means(sample.A @ point.W.T))
             self._bound_by(sample, P)
         if isinstance(f.loss, Softmax) and isinstance(P, Blocks):
-            finer = partial(self._whole, samples) if fits_whole(f) else None
+            finer = partial(all_blocks, f) if fits_whole(f) else None
             shared = partial(curvature, f)
             return self._judge_all(newton(f, point.W, shared, self._duals, finer))
         if stop := self._judge(point, decrement(point, P)):
@@ -284,7 +285,7 @@ class Passes(Judge):
                 near.append(decrement(point, P))
                 if stop := self._judge(point, near[-1]):
                     return stop
-                if turning:
+                if turning and near[-1] > SLOW * near[-2]:
                     P = sample.curvature(sample.means(sample.A @ point.W.T))
                     before, near[-1] = near[-1], decrement(point, P)
                     turn = abs(math.log(near[-1] / before)) if near[-1] * before else 0.0
@@ -304,12 +305,6 @@ class Passes(Judge):
                 sample = samples.bent(size, point.W)
             P = sample.curvature(sample.means(sample.A @ point.W.T))
             self._bound_by(sample, P)
-
-    def _whole(self, samples: Samples, W: Array) -> Whole:
-        """Return G -> P^-1 G with P the Hessian of softmax at W, of some rows."""
-        rows = min(int(WHOLE_ROWS * self.f.n_params), self.f.n_active)
-        sample = samples.bent(rows, W)
-        return sample.whole(sample.means(sample.A @ W.T))
 
     def _soonest(self, most: int, size: int, near: list[float]) -> int:
         """Return how many rows the Hessian is to have for the run to end soonest.
@@ -382,7 +377,7 @@ def fits(f: Objective) -> bool:
 
 def fits_whole(f: Objective) -> bool:
     """Return whether a Hessian of all classes fits the memory."""
-    return 8 * f.n_params**2 <= WHOLE_BYTES
+    return 4 * f.n_params**2 <= WHOLE_BYTES
 
 
 def decrement(point: Point, P: Callable[[Array], Array]) -> float:

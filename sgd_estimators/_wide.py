@@ -224,7 +224,7 @@ def newton(
     pairs: Pairs = deque(maxlen=LONG)
     point: Point | None = None
     solve: Solve | None = None
-    loose, fall, made = LOOSE, 0.0, np.inf
+    loose, fall, made, spent = LOOSE, 0.0, np.inf, 0
     while True:
         if f.rows.fit_intercept:
             up = level(f, Z)
@@ -236,8 +236,8 @@ def newton(
                 return
             loose = float(np.clip(abs(1 - (point.value - new.value) / fall), EXACT, LOOSE))
         yield new
-        if precondition and new.value <= CHANGED * made:
-            solve, made = precondition(new.W), new.value
+        if precondition and (new.value <= CHANGED * made or spent >= PASSES):
+            solve, made, spent = precondition(new.W), new.value, 0
         bend = Bend(f, new, Z, solve)
         point, steps = bend.point, enumerate(bend.conjugate(), 1)
         S, fall, k = np.zeros_like(point.G), 0.0, 0
@@ -253,8 +253,9 @@ def newton(
                     break
             rise = f.scores(S)
             ground.lift(point.W + S, Z, rise)
+        spent += k
         if finer and k > PASSES:
-            precondition, finer, made = finer, None, np.inf
+            precondition, finer = finer, None
         ahead = search(f, point, S, Z, rise)
         if ahead is None:
             return
@@ -272,7 +273,7 @@ def newton(
                     break
                 if finer and new.value > SETTLED * begun.value:
                     precondition, finer = finer, None
-                solve, made = precondition(new.W), new.value
+                solve, made, spent = precondition(new.W), new.value, 0
             if new.value < ahead.value:
                 W, Z, point = new.W.copy(), f.scores(new.W), None
                 continue

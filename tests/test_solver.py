@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
 
 from newton import least_squares, log_loss_objective, newton, squared_objective
-from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge, _wide
+from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge, _gram, _wide
 from sgd_estimators._kernels.losses import Softmax
 from sgd_estimators._kernels.objective import Objective
 from sgd_estimators._rows import as_rows
@@ -229,7 +229,33 @@ def test_the_hessian_of_all_classes(fit_intercept):
     V = rng.normal(size=(K, A.shape[1]))
     V -= V.mean(axis=0)  # where alone the classes are told apart
     G = (H @ V.ravel()).reshape(V.shape)
-    np.testing.assert_allclose(sample.whole(p)(G), V, atol=1e-10)
+    np.testing.assert_allclose(sample.whole(p, sample.s)(G), V, atol=1e-10)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_hessian_of_all_classes_from_all_rows(weighted, sparse, monkeypatch):
+    monkeypatch.setattr(_gram, "ROWS", 7)
+    n, d, K = 40, 3, 4
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(n, d)), rng.integers(K, size=(n, 1)).astype(float)
+    weight = rng.uniform(0.5, 2, n) if weighted else None
+    active = np.arange(2, n, 2)
+    rows = as_rows(sp.csr_array(X) if sparse else X, True)
+    f = Objective(rows, Softmax(K), y, np.full(K, 0.3), weight, active)
+    W, V = rng.normal(size=(2, K, d + 1))
+    V -= V.mean(axis=0)
+    G = [f.value_and_gradient(W + step * V)[1] for step in (1e-4, -1e-4)]
+    found = _gram.all_blocks(f, W)((G[0] - G[1]) / 2e-4)
+    np.testing.assert_allclose(found, V, rtol=1e-4, atol=1e-4)
+
+
+def test_a_hessian_that_turns_is_made_anew(load_real):
+    X, y = load_real("covertype")  # 24 passes with that of the mini-batch's optimum
+    models = [SGDLogistic(C=100, tol=1e-8, random_state=seed) for seed in range(3)]
+    passes = [model.fit(X, y == 0).n_iter_ for model in models]
+    assert all(model.converged_ for model in models)
+    assert np.mean(passes) <= 17
 
 
 def test_newtons_method_ends_where_the_gradient_is_zero():
