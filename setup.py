@@ -27,19 +27,22 @@ if SANITIZE:  # overruns of buffers that no bounds check sees, and undefined beh
     sanitize = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
     compile_args += ["-O1", "-g", "-Wno-unused-function", *sanitize]
 
-extension = Extension(
+# What Cython has for memoryviews is compiled once, in a module of its own.
+SHARED = "sgd_estimators._kernels._shared"
+options = {"extra_compile_args": compile_args, "extra_link_args": sanitize}
+kernels = Extension(
     "sgd_estimators._kernels.*",
     [f"{KERNELS}/*.pyx"],
     depends=sorted(glob(f"{KERNELS}/*.h") + glob(f"{KERNELS}/*.pxd")),
     include_dirs=[KERNELS],
-    extra_compile_args=compile_args,
-    extra_link_args=sanitize,
+    **options,
 )
 
 setup(
     options={"build_ext": {"parallel": True}},  # as many compilers as there are cores
     ext_modules=cythonize(
-        [] if LINK else [extension],
+        [] if LINK else [Extension(SHARED, [], **options), kernels],
+        shared_utility_qualified_name=SHARED,
         # Cython compares dates, not directives, so each kind of build has its own C.
         build_dir="build/cython-debug" if DEBUG else "build/cython",
         annotate=DEBUG,

@@ -18,7 +18,7 @@ from sgd_estimators import SGDLogistic, SGDRidge
 
 OURS = "sgd_estimators"
 EVERY = ("ridge", "logistic", "softmax")
-TOLS = [10.0**-k for k in range(1, 11)]
+TOLS = [10 ** (-k / 2) for k in range(21)]
 ITERATIONS = sorted({round(1.5**k) for k in range(24)})  # 1, 2, 3, 5, 8, ... 11,223
 THREADS = int(os.environ.get("OMP_NUM_THREADS", 1))  # the command sets it
 
@@ -205,7 +205,7 @@ PEERS = [
         "sklearn",
         ("ridge",),
         ridge,
-        ladders(("tol", [10 ** (-k / 2) for k in range(1, 21)]), solver=["sparse_cg"]),
+        tolerances(solver=["sparse_cg"]),
     ),
     Peer("SGDRegressor", "sklearn", ("ridge",), sgd_regressor, SGD),
     *(
