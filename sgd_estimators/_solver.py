@@ -276,7 +276,8 @@ class Passes(Judge):
         while True:
             begun, near = point.value, [decrement(point, P)]
             pairs: Pairs = deque(maxlen=MEMORY)
-            turning = not squared and len(sample.A) * passes(f) <= f.n_active
+            cheap = size <= samples.most and len(sample.A) * passes(f) <= f.n_active
+            turning = cheap and not squared
             for _ in range(PATIENCE):
                 new = next(quasi_newton(F, point, P, squared, pairs), None)
                 if new is None:
@@ -288,7 +289,8 @@ class Passes(Judge):
                 if turning and near[-1] > SLOW * near[-2]:
                     P = sample.curvature(sample.means(sample.A @ point.W.T))
                     before, near[-1] = near[-1], decrement(point, P)
-                    turn = abs(math.log(near[-1] / before)) if near[-1] * before else 0.0
+                    known = min(before, near[-1]) > 0
+                    turn = abs(math.log(near[-1] / before)) if known else 0.0
                     turning = turn > TURNED
                     if turn > TURNING:
                         pairs.clear()
