@@ -276,8 +276,8 @@ class Passes(Judge):
         while True:
             begun, near = point.value, [decrement(point, P)]
             pairs: Pairs = deque(maxlen=MEMORY)
-            cheap = size <= samples.most and len(sample.A) * passes(f) <= f.n_active
-            turning = cheap and not squared
+            # A mini-batch's own tells more of this point than all rows' of another one.
+            turning = not squared and len(sample.A) * passes(f) <= f.n_active
             for _ in range(PATIENCE):
                 new = next(quasi_newton(F, point, P, squared, pairs), None)
                 if new is None:
