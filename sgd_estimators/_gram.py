@@ -65,17 +65,18 @@ def all_blocks(f: Objective, W: Array) -> Whole:
     """Return the same of softmax with all blocks of its Hessian, in float32."""
     K, D = W.shape
     s = np.ones(f.n_active) if f.weight is None else f.take(f.weight)
-    p = means(f.loss, f.scores(W))
-    root = np.sqrt(p * (s / f.total_weight)[:, None])
+    share = np.sqrt(s / f.total_weight)[:, None]
+    root = np.sqrt(means(f.loss, f.scores(W)))
+    rows, pairs = numbers(f.indices), list(combinations(range(K), 2))
     H = np.zeros((K, D, K, D), np.float32)
 
     def add(pair: tuple[int, int]) -> None:
         k, j = pair
-        B = (root[part, k] * np.sqrt(p[part, j])).astype(np.float32)[:, None] * A
+        B = (root[part, k] * root[part, j]).astype(np.float32)[:, None] * A
         H[k, :, j] -= B.T @ B
 
     for begin in range(0, f.n_active, ROWS):
         part = slice(begin, begin + ROWS)
-        A = f.rows.seen(numbers(f.indices)[part]).astype(np.float32)
-        spread(add, list(combinations(range(K), 2)), f.n_jobs)
+        A = (share[part] * f.rows.seen(rows[part])).astype(np.float32)
+        spread(add, pairs, f.n_jobs)
     return Whole.of_pairs(H, f.penalty)

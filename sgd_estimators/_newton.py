@@ -117,14 +117,10 @@ def quasi_newton(
 
 def learn(sample: Sample, W: Array, tol: float, last: bool = True) -> tuple[Array, Any]:
     """Return the sample's optimum, to `tol` times f, and a P^-1: if `last`, one near it."""
-
-    def hessian(point: Point) -> Solve:
-        return sample.curvature(sample.means(sample.A @ point.W.T))
-
     F, quadratic = sample.value_and_gradient, isinstance(sample.f.loss, Squared)
     point = at(F, W)
     for _ in range(STEPS):
-        origin, solve = point, hessian(point)
+        origin, solve = point, sample.hessian(point.W)
         fallen = 0.0
         for new in islice(quasi_newton(F, point, solve, quadratic), 20):
             fallen, point = point.value - new.value, new
@@ -135,7 +131,7 @@ def learn(sample: Sample, W: Array, tol: float, last: bool = True) -> tuple[Arra
         if fallen <= tol * abs(point.value):
             break
     if last and not quadratic and origin.value - point.value > NEAR * abs(point.value):
-        solve = hessian(point)
+        solve = sample.hessian(point.W)
     return point.W, solve
 
 

@@ -104,6 +104,10 @@ class Sample:
         H = self.gram(s * bends(f.loss, p, s))
         return Blocks([H + np.diag(g) for g in f.penalty])
 
+    def hessian(self, W: Array) -> Whole | Blocks:
+        """Return G -> P^-1 G with P the Hessian at W."""
+        return self.curvature(self.means(self.A @ W.T))
+
     def whole(self, p: Array, s: Array) -> Whole:
         """Return the same of softmax, with all its blocks: diag(p) - p p' on every row."""
         K, D = p.shape[1], self.A.shape[1]

@@ -43,9 +43,7 @@ Array = NDArray[np.float64]
 KEPT = 1 << 25  # bytes that a Hessian and its mini-batch may always take
 SHARE = 0.1  # of the bytes of X that they may take
 PATIENCE = 16  # passes that a sample's rows serve for
-# The log of what a Hessian made anew leaves of the decrement: it goes on turning; what
-# steps told of the last one is out of date.
-TURNED, TURNING = 0.05, 0.5
+TURNED, FORGET = 0.05, 0.5  # of a turn: it goes on; what steps told of the last P is old
 SLOW = 0.03  # what a pass may leave of the decrement
 WHOLE_BYTES = 1 << 28  # that a Hessian of all classes may take, in float32
 FEW = 3  # steps of Newton's method before the way by the rows
@@ -265,7 +263,7 @@ class Passes(Judge):
         point = at(F, W)
         if not point.value <= self.floor:  # the sample was too small to learn from
             point = at(F, _auto.start(f))
-            P = sample.curvature(sample.means(sample.A @ point.W.T))
+            P = sample.hessian(point.W)
             self._bound_by(sample, P)
         if isinstance(f.loss, Softmax) and isinstance(P, Blocks):
             finer = partial(all_blocks, f) if fits_whole(f) else None
@@ -287,12 +285,11 @@ class Passes(Judge):
                 if stop := self._judge(point, near[-1]):
                     return stop
                 if turning and near[-1] > SLOW * near[-2]:
-                    P = sample.curvature(sample.means(sample.A @ point.W.T))
+                    P = sample.hessian(point.W)
                     before, near[-1] = near[-1], decrement(point, P)
-                    known = min(before, near[-1]) > 0
-                    turn = abs(math.log(near[-1] / before)) if known else 0.0
-                    turning = turn > TURNED
-                    if turn > TURNING:
+                    turned = turn(before, near[-1])
+                    turning = turned > TURNED
+                    if turned > FORGET:
                         pairs.clear()
                 if self._soonest(samples.most, size, near) != size:
                     break
@@ -305,7 +302,7 @@ class Passes(Judge):
                 continue
             if size < f.n_active:
                 sample = samples.bent(size, point.W)
-            P = sample.curvature(sample.means(sample.A @ point.W.T))
+            P = sample.hessian(point.W)
             self._bound_by(sample, P)
 
     def _soonest(self, most: int, size: int, near: list[float]) -> int:
@@ -385,3 +382,8 @@ def fits_whole(f: Objective) -> bool:
 def decrement(point: Point, P: Callable[[Array], Array]) -> float:
     """Return 1/2 g' P^-1 g, about f - f*."""
     return 0.5 * float(np.sum(point.G * P(point.G)))
+
+
+def turn(before: float, after: float) -> float:
+    """Return how far a Hessian turned: the log of what that made of the decrement."""
+    return abs(math.log(after / before)) if min(before, after) > 0 else 0.0
