@@ -9,7 +9,6 @@ of scores whose large terms cancel, and that of the gradient.
 """
 
 import math
-from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -20,12 +19,11 @@ from ._gram import gram
 from ._kernels.losses import Softmax, Squared
 from ._kernels.objective import Objective
 from ._kernels.rows import span
-from ._scores import apart, turned
+from ._scores import apart
 
 Array = NDArray[np.float64]
 
 EPS = float(np.finfo(float).eps)
-APART, LEFT = 0.5, 0.1  # of a bound that is small enough: its two parts
 CHEAP = 1e9  # multiplications that a Gram matrix may cost
 
 
@@ -297,43 +295,3 @@ class Certificate:
     def _own_classes(self, values: Array) -> Array:
         """Return the values of the outputs from those of all classes."""
         return values if self.f.n_outputs > 1 else values[1:]
-
-
-class Ground:
-    """The highest dual that is known: f* is at least that.
-
-    A dual point are the means that a step S from W predicts to first order. Where S solves
-    Newton's system, W + S is optimal for them: what S leaves of the gradient is all that is
-    off, beside the distance from them to the means at W + S, which is of the fourth order.
-
-    Parameters
-    ----------
-    certificate : Certificate
-        Of a penalised logistic or softmax loss.
-    wanted : callable
-        How near f* is near enough, by the value of f.
-    """
-
-    def __init__(self, certificate: Certificate, wanted: Callable[[float], float]) -> None:
-        self.certificate, self.wanted = certificate, wanted
-        self.height = -math.inf
-
-    def near(self, value: float, Z: Array, rise: Array) -> bool:
-        """Return whether a step would do, if it were exact, that adds `rise` to scores."""
-        certificate = self.certificate
-        q = turned(certificate.f.loss, Z, rise)
-        if q is None:
-            return False
-        return apart(certificate.share, Z + rise, q) <= APART * self.wanted(value)
-
-    def solved(self, value: float, R: Array) -> bool:
-        """Return whether what a step leaves of the gradient, R, is next to nothing."""
-        f, d = self.certificate.f, self.certificate.f.rows.n_features
-        left = 0.5 * float(np.sum(R[:, :d] ** 2 / f.penalty[:, :d]))
-        return left <= LEFT * self.wanted(value)
-
-    def lift(self, W: Array, Z: Array, rise: Array) -> None:
-        """Learn the dual of the step that led to W and added `rise` to the scores Z."""
-        q = turned(self.certificate.f.loss, Z, rise)
-        if q is not None:
-            self.height = max(self.height, self.certificate.dual(W, Z + rise, q))

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
 
-from ._certificates import Certificate, Ground
+from ._certificates import Certificate
+from ._ground import Ground
 from ._kernels.losses import Squared
 from ._kernels.objective import Objective
 from ._newton import Point
@@ -131,10 +132,11 @@ class Judge:
             bound, how = self.certificate.bound(point.W, point.value, point.G)
             if (total := float(bound.sum())) < gap:
                 gap, name = total, how
-        if point.value - self.ground.height < gap:
+            if len(bound) == 1:
+                self.ground.height = np.maximum(self.ground.height, point.value - bound)
+        if (above := point.value - float(np.sum(self.ground.height))) < gap:
             noise = float(self.certificate.noise(point.W, point.value).sum())
-            gap = max(point.value - self.ground.height, 0.0) + noise
-            name = "fenchel"
+            gap, name = max(above, 0.0) + noise, "fenchel"
         if point.value < gap:
             gap, name = point.value, "value"
         return gap, name

@@ -84,22 +84,28 @@ def descend(F: Call, point: Point, direction: Array, quadratic: bool) -> Point |
 
 
 def quasi_newton(
-    F: Call, point: Point, solve: Solve, quadratic: bool, pairs: Pairs | None = None
+    F: Call,
+    point: Point,
+    solve: Solve | None,
+    quadratic: bool,
+    pairs: Pairs | None = None,
 ) -> Iterator[Point]:
     """Yield the points of L-BFGS that begins with P^-1, until rounding ends it.
 
-    It goes on with the `pairs` of an earlier one.
+    Without P, the last pair tells the size of a step. It goes on with the `pairs` of an
+    earlier one.
     """
     pairs = deque(maxlen=MEMORY) if pairs is None else pairs
     while True:
         q, parts, scale = point.G.copy(), [], 1.0
         if pairs:
             s, y, r = pairs[-1]
-            scale = min(max(1 / (r * float(np.sum(y * solve(y)))), 0.1), 1.0)
+            scale = 1 / (r * float(np.sum(y * (solve(y) if solve else y))))
+            scale = min(max(scale, 0.1), 1.0) if solve else scale
         for s, y, r in reversed(pairs):
             parts.append(r * float(np.sum(s * q)))
             q -= parts[-1] * y
-        q = scale * solve(q)
+        q = scale * (solve(q) if solve else q)
         for (s, y, r), part in zip(pairs, reversed(parts), strict=True):
             q += (part - r * float(np.sum(y * q))) * s
         new = descend(F, point, -q, quadratic)

@@ -14,9 +14,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from . import _auto, _least_squares, _row_space
 from ._blas import one_thread
-from ._certificates import Ground
 from ._exceptions import warn
 from ._gram import all_blocks, curvature, passes
+from ._ground import Ground
 from ._inverses import Blocks, Whole
 from ._judge import NEAR, Judge, Watch, floor, floors
 from ._kernels.losses import Softmax, Squared
@@ -228,6 +228,8 @@ class Passes(Judge):
         G = f.value_and_gradient(point.W)[1]
         own = f.losses + 0.5 * np.sum(f.penalty * point.W**2, axis=1)
         gap = np.minimum(self.certificate.bound(point.W, own, G)[0], own)
+        above = own - self.ground.height + self.certificate.noise(point.W, own)
+        gap = np.minimum(gap, above)
         far = np.flatnonzero(~self._enough(floors(f), own, gap))
         coef, intercept = f.rows.to_user(point.W)
         reason: str | None = "certified"
@@ -331,10 +333,10 @@ class Passes(Judge):
 
         penalised = bool(np.all(f.alpha > 0))
 
-        def enough(point: Point, left: float) -> bool:
-            gap, _ = self._gap(point, left, math.inf)
-            never = not penalised and left <= NEAR * self.tol * (self.floor - point.value)
-            return self._certified(point.value, gap) or never
+        def enough(value: float, left: float, dual: float) -> bool:
+            gap = min(value, value - dual)
+            never = not penalised and left <= NEAR * self.tol * (self.floor - value)
+            return self._certified(value, gap) or never
 
         if start is None:
             start = self._ascended()
@@ -343,7 +345,7 @@ class Passes(Judge):
             point = at(F, _auto.start(f))
         points: Iterator[Point]
         if isinstance(f.loss, Squared):
-            steps = least_squares(f, point, enough)
+            steps = least_squares(f, point, enough, self._duals)
             points = chain([point], steps if penalised else islice(steps, 1))
         else:
             steps = newton(f, point.W, None, self._duals)

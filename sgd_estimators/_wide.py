@@ -2,9 +2,10 @@
 
 Dual coordinate ascent (Shalev-Shwartz & Zhang 2013) makes the first digits while it is
 quick. Then the step P^-1 grad f of Newton's method is computed by conjugate gradients,
-each of which costs a pass, in the metric that gives the Hessian a diagonal of ones.
+each of which costs a pass, in a metric half-way to that of a unit diagonal.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from . import _auto
-from ._certificates import Ground
+from ._ground import Ground, Smoothed
 from ._kernels.columns import sums
 from ._kernels.dual import Dual
 from ._kernels.losses import Loss, Softmax, Squared, Variance
@@ -32,6 +33,7 @@ EXACT, LOOSE = 0.1, 0.5  # the last conjugate gradient's share of the mean one
 CHANGED = 0.9  # of f: from here on, another P^-1 is worth its cost
 SETTLED = 0.98  # of f: what PASSES leave of it where the Hessian will stay what it is
 FULL, PASSES = 0.5, 50  # where a step is shorter, L-BFGS takes so many
+FAR = 1e3  # times the intercept's
 LONG = 100  # pairs that it keeps while P^-1 changes
 FINE = 500  # conjugate gradients more, at most, that make a step exact
 
@@ -67,8 +69,7 @@ def dual_ascent(
 class Bend:
     """The Hessian of f at a point, and its conjugate gradients.
 
-    They are preconditioned by `solve`, or f is seen in the metric in which the Hessian's
-    diagonal is about 1.
+    They are preconditioned by `solve`, or f is seen in a `metric` of the columns.
 
     Its product with V is the gradient at V of a quadratic: a squared loss of weights l''
     and targets 0, or the variance of the scores over softmax's shares.
@@ -106,7 +107,7 @@ class Bend:
                 loss, weight = Variance(), own
                 y[span(f.indices)] = p
         self.solve = solve
-        self.point = moved(f, point, *diagonal(f, seen)) if solve is None else point
+        self.point = moved(f, point, *metric(f, seen)) if solve is None else point
         total = f.n_active if weight is None else f.take(weight).sum()
         self.share = total / f.total_weight
         self.f = Objective(f.rows, loss, y, f.alpha / self.share, weight, f.active)
@@ -115,6 +116,12 @@ class Bend:
 
     def __call__(self, V: Array) -> Array:
         return self.share * self.f.value_and_gradient(V)[1]
+
+    def smoothed(self, S: Array, R: Array, fall: float = 0.0) -> Smoothed:
+        """Return where the dual is high, from a step on to which the quadratic falls."""
+        penalty = self.share * self.f.penalty
+        value = np.full((self.f.n_outputs if self.separate else 1, 1), -fall)
+        return Smoothed(np.where(penalty > 0, penalty, self.share), S, R, value)
 
     def conjugate(self) -> Iterator[tuple[Array, Array, float]]:
         """Yield the step of conjugate gradients, the gradient there and the last fall.
@@ -142,8 +149,14 @@ class Bend:
             D = square / np.where(before > 0, before, 1.0) * D - V
 
 
-def diagonal(f: Objective, weight: Array | None) -> tuple[Array, Array]:
-    """Return the centre and the roots of the Hessian's diagonal about it."""
+def metric(f: Objective, weight: Array | None) -> tuple[Array, Array]:
+    """Return the centre and the scale of the columns: half the way to a unit diagonal.
+
+    In a metric that gives the Hessian a diagonal of ones a rare column counts as much as a
+    frequent one, and steps fit the many rare ones first. The fourth root of the diagonal
+    is between that and the data's own metric, as AdaGrad's rate is; the intercept is a
+    column of ones. From columns that are FAR from it, all the rest is taken.
+    """
     rows, X = f.rows, f.rows.X
     d = rows.n_features
     total = f.n_active if weight is None else f.take(weight).sum()
@@ -159,8 +172,9 @@ def diagonal(f: Objective, weight: Array | None) -> tuple[Array, Array]:
             square = square + mean * mean
     if not rows.fit_intercept:
         mean = np.zeros(d)
-    square = square * total / f.total_weight + f.alpha.max(initial=0.0)
-    return mean, np.sqrt(np.where(square > 0, square, 1.0))
+    square += f.alpha.max(initial=0.0) * f.total_weight / total
+    root = np.sqrt(np.where(square > 0, square, 1.0))
+    return mean, root / np.sqrt(np.clip(root, 1 / FAR, FAR))
 
 
 def moved(f: Objective, point: Point, mean: Array, scale: Array) -> Point:
@@ -181,24 +195,35 @@ def moved(f: Objective, point: Point, mean: Array, scale: Array) -> Point:
 
 
 def least_squares(
-    f: Objective, point: Point, enough: Callable[[Point, float], bool]
+    f: Objective,
+    point: Point,
+    enough: Callable[[float, float, float], bool],
+    ground: Ground | None,
 ) -> Iterator[Point]:
     """Yield the points where conjugate gradients ended, until rounding ends it.
 
     They go on until their own recurrences say `enough`, then meet the true gradient;
-    it is asked of a point and of about what is left there.
+    it is asked of f, of about what is left of it, and of how high its dual is. The `ground`
+    learns of the highest.
     """
     bend = Bend(f, point)
     while True:
-        fall = 0.0
+        before, near, fall = bend.point, bend.point, 0.0
+        low = bend.smoothed(np.zeros_like(before.G), before.G)
+        dual = -math.inf
         for k, (S, R, gain) in enumerate(bend.conjugate(), 1):
             fall += gain
-            near = Point(bend.point.W + S, bend.point.value - fall, R)
-            if gain <= 1e-17 * fall or enough(near, k * gain):
+            near = Point(before.W + S, before.value - fall, R)
+            if ground is not None:
+                low.meet(S, R)
+                dual = before.value + low.dual
+            if gain <= 1e-17 * fall or enough(near.value, k * gain, dual):
                 break
         if not fall > 0:
             return
-        before, bend.point = bend.point, at(f.value_and_gradient, near.W)
+        if ground is not None:
+            ground.meet(before.W + low.S)
+        bend.point = at(f.value_and_gradient, near.W)
         if stuck(before, bend.point):
             return
         yield bend.point
@@ -240,19 +265,21 @@ def newton(
             solve, made, spent = precondition(new.W), new.value, 0
         bend = Bend(f, new, Z, solve)
         point, steps = bend.point, enumerate(bend.conjugate(), 1)
-        S, fall, k = np.zeros_like(point.G), 0.0, 0
-        for k, (S, _, gain) in steps:  # noqa: B007
+        S, R, fall, k = np.zeros_like(point.G), point.G, 0.0, 0
+        for k, (S, R, gain) in steps:  # noqa: B007
             fall += gain
             if k * gain <= loose * fall:  # one more would hardly help
                 break
         rise = f.scores(S)
         if ground is not None and ground.near(point.value, Z, rise):
+            low = bend.smoothed(S, R, fall)
             for k, (S, R, gain) in islice(steps, FINE):  # noqa: B007
                 fall += gain
-                if ground.solved(point.value, R):
+                low.meet(S, R)
+                if ground.solved(point.value, -fall - low.dual):
                     break
             rise = f.scores(S)
-            ground.lift(point.W + S, Z, rise)
+            ground.lift(point.W + low.S, Z, f.scores(low.S))
         spent += k
         if finer and k > PASSES:
             precondition, finer = finer, None
@@ -263,8 +290,7 @@ def newton(
         if rate < FULL:
             new, pairs = point, pairs if precondition else deque(maxlen=MEMORY)
             while True:
-                begun, P = new, solve or (lambda G: G)
-                passes = quasi_newton(F, begun, P, False, pairs)
+                begun, passes = new, quasi_newton(F, new, solve, False, pairs)
                 for new in islice(passes, PASSES):
                     yield new
                 a_pass = (begun.value - new.value) / PASSES

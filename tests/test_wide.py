@@ -15,7 +15,9 @@ from sgd_estimators import (
     _solver,
     _wide,
 )
-from sgd_estimators._certificates import Certificate, Ground
+from sgd_estimators._certificates import Certificate
+from sgd_estimators._ground import Ground
+from sgd_estimators._judge import Watch
 from sgd_estimators._kernels.columns import sums
 from sgd_estimators._kernels.losses import Logistic, Softmax, Squared
 from sgd_estimators._kernels.objective import Objective
@@ -79,7 +81,16 @@ def test_the_bend_is_the_hessian(loss, intercept, weight, dense):
     if isinstance(loss, Softmax):
         return
     diagonal = [bend(e[None])[0] @ e for e in np.eye(D + intercept)]
-    np.testing.assert_allclose(diagonal[:D], 1)
+    np.testing.assert_allclose(diagonal[:D], bend.share * f.rows.scale**2)
+
+
+def test_columns_that_are_far_from_the_others_are_divided_by_their_size():
+    size = 10.0 ** rng.uniform(-12, 12, D)
+    f = Objective(as_rows(sp.csr_array(X * size), True), Squared(), LATENT[:, None], [0.0])
+    bend = _wide.Bend(f, at(f.value_and_gradient, np.zeros((1, D + 1))))
+    diagonal = np.array([bend(e[None])[0] @ e for e in np.eye(D + 1)])
+    assert 0.99 / _wide.FAR < diagonal.min()
+    assert diagonal.max() < 1.01 * _wide.FAR
 
 
 def test_conjugate_gradients_end_at_the_minimum_of_the_quadratic():
@@ -90,6 +101,61 @@ def test_conjugate_gradients_end_at_the_minimum_of_the_quadratic():
         if k == D + 3:
             break
     assert np.abs(R).max() < 1e-10
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weighted"])
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("loss", [Squared(), Logistic(), Softmax(3)])
+def test_the_dual_of_the_smoothed_step_rises_to_the_minimum_of_the_quadratic(
+    loss, intercept, weight
+):
+    f = objective(loss, intercept=intercept, weight=weight)
+    W = 0.1 * rng.normal(size=(f.n_outputs, D + intercept))
+    Z = None if isinstance(loss, Squared) else f.scores(W)
+    bend = _wide.Bend(f, at(f.value_and_gradient, W), Z)
+    G = bend.point.G
+    low, duals, own = bend.smoothed(np.zeros_like(W), G), [], []
+    for k, (S, R, _gain) in enumerate(bend.conjugate()):
+        low.meet(S, R)
+        duals.append(low.dual)
+        q = np.sum(G * low.S) + 0.5 * np.sum(low.S * bend(low.S))
+        np.testing.assert_allclose(low.value.sum(), q, atol=1e-12)
+        q = np.sum(G * S) + 0.5 * np.sum(S * bend(S))
+        penalty = np.where(f.penalty > 0, f.penalty, bend.share)
+        own.append(q - 0.5 * np.sum(R * R / penalty))
+        if k == 3 * D + 10 or np.abs(R).max() < 1e-9:
+            break
+    E = np.eye(W.size).reshape(-1, *W.shape)
+    H = np.array([bend(e).ravel() for e in E])
+    least = -0.5 * G.ravel() @ np.linalg.lstsq(H, G.ravel(), rcond=1e-12)[0]
+    assert np.all(np.diff(duals) >= -1e-12)
+    assert np.all(np.array(duals) >= np.array(own) - 1e-12)
+    assert max(duals) <= least + 1e-12
+    np.testing.assert_allclose(duals[-1], least, rtol=1e-6)
+
+
+def test_targets_that_are_certified_together_are_not_begun_again(monkeypatch):
+    """The bound at each one's last point would not do."""
+    made = np.random.default_rng(1)
+    A = sp.random_array((700, 600), density=0.05, rng=made, format="csr")
+    A = sp.csr_array(A * 10 ** made.uniform(-2, 2, 600))
+    Y = made.normal(size=(700, 3))
+    begun = []
+    monkeypatch.setattr(
+        _solver,
+        "least_squares",
+        lambda *args: begun.append(1) or _wide.least_squares(*args),
+    )
+    model = SGDRidge(alpha=0.1, tol=0.01, random_state=0).fit(A, Y)
+    assert model.converged_
+    assert len(begun) <= 2  # one of them is nearer its own constant
+    for k, y in enumerate(Y.T):
+        own = SGDRidge(alpha=0.1, tol=1e-8, random_state=0).fit(A, y)
+        penalty = 0.1 / 700
+        value = squared_objective(
+            A.toarray(), y, model.coef_[k], model.intercept_[k], penalty=penalty
+        )
+        assert value - own.objective_ <= 0.01 * (y.var() / 2 - own.objective_)
 
 
 @pytest.mark.parametrize("dense", [False, True])
@@ -173,13 +239,16 @@ def test_a_step_of_newtons_method_bounds_better_than_where_it_ends(loss):
     *_, end = _wide.newton(f, np.zeros((f.n_outputs, D + 1)))
     W = end.W + 0.003 * rng.normal(size=end.W.shape)
     bend = _wide.Bend(f, at(f.value_and_gradient, W), f.scores(W))
-    for S, R, _fall in bend.conjugate():  # noqa: B007
+    fall = 0.0
+    for S, R, gain in bend.conjugate():  # noqa: B007
+        fall += gain
         if np.abs(R).max() < 1e-12:
             break
     ground = Ground(Certificate(f), lambda value: 1e-4)
     Z, rise = f.scores(bend.point.W), f.scores(S)
     assert ground.near(bend.point.value, Z, rise)
-    assert ground.solved(bend.point.value, R)
+    assert ground.solved(bend.point.value, -fall - bend.smoothed(S, R, fall).dual)
+    assert not ground.solved(bend.point.value, 0.2e-4)
     ground.lift(bend.point.W + S, Z, rise)
     after = at(f.value_and_gradient, bend.point.W + S)
     gap, _ = Certificate(f).bound(*after)
@@ -196,3 +265,14 @@ def test_a_step_that_leaves_the_simplex_has_no_dual(loss):
     assert not ground.near(1.0, Z, rise)
     ground.lift(W, Z, rise)
     assert ground.height == -np.inf
+
+
+def test_what_is_known_of_the_minimum_is_not_forgotten():
+    f = objective(Logistic())
+    *_, end = _wide.newton(f, np.zeros((1, D + 1)))
+    passes = _solver.Passes(f, 1e-9, 100, lambda: 0, Watch())
+    for W in (end.W, end.W + rng.normal(size=end.W.shape)):
+        passes._judge(at(f.value_and_gradient, W), np.inf)
+        point, gap, _ = passes.best
+        assert end.value - 1e-12 <= point.value
+        np.testing.assert_allclose(gap, point.value - end.value, atol=1e-9)
