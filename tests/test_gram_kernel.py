@@ -7,9 +7,35 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sgd_estimators import SGDLinearRegressor, SGDRidge
-from sgd_estimators._kernels.gram import forms, gram, see
+from sgd_estimators._kernels.gram import forms, gram, lay_out, see
 
 rng = np.random.default_rng(0)
+
+
+@settings(deadline=None)
+@given(
+    n=st.integers(0, 300),
+    d=st.integers(0, 50),
+    dtype=st.sampled_from([np.float32, np.float64]),
+    order=st.sampled_from(["C", "F", "every other", "backwards"]),
+    bad=st.sampled_from([None, np.nan, np.inf, -np.inf]),
+)
+def test_the_copy_by_rows_is_the_array_and_its_sum(n, d, dtype, order, bad):
+    X = rng.normal(size=(2 * n, 2 * d)).astype(dtype)
+    if order == "every other":
+        X = X[::2, ::2]
+    else:
+        X = np.array(X[:n, :d], order="F" if order == "backwards" else order)
+        X = X[::-1, ::-1] if order == "backwards" else X
+    if bad is not None and X.size:
+        X[rng.integers(n), rng.integers(d)] = bad
+    copy = np.full((n, d), 7, dtype)
+    total = lay_out(X, copy)
+    assert_array_equal(copy, X)
+    if bad is None or not X.size:
+        assert_allclose(total, X.sum(dtype=float), atol=1e-9)
+    else:
+        assert not np.isfinite(total)
 
 
 @settings(deadline=None)

@@ -287,28 +287,32 @@ CLONES static void NAME(see)(const REAL *X, Py_ssize_t to_row, Py_ssize_t to_col
     }
 }
 
-/* Copy n rows of any strides, a tile that stays in the cache at a time, row by row; return
-   the sum of their numbers, which tells whether all are finite. */
+/* Copy n rows of any strides, row by row; return the sum of their numbers, which tells
+   whether all are finite. A line of columns at a time is written, and read in as many
+   streams, over rows that are still in the cache when the next columns come. */
 CLONES static double NAME(lay_out)(const REAL *X, Py_ssize_t to_row, Py_ssize_t to_column,
                                    Py_ssize_t n, Py_ssize_t d, REAL *RESTRICT out)
 {
-    enum { TILE = 64 };
-    double total = 0;
-    for (Py_ssize_t i = 0; i < n; i += TILE)
-        for (Py_ssize_t j = 0; j < d; j += TILE) {
-            const Py_ssize_t rows = n - i < TILE ? n - i : TILE,
-                             columns = d - j < TILE ? d - j : TILE;
-            REAL *tile = out + i * d + j;
-            for (Py_ssize_t c = 0; c < columns; c++) {
-                const REAL *x = X + i * to_row + (j + c) * to_column;
-                for (Py_ssize_t r = 0; r < rows; r++) tile[r * d + c] = x[r * to_row];
-            }
-            for (Py_ssize_t r = 0; r < rows; r++) {
-                SIMD_SUM(total)
-                for (Py_ssize_t c = 0; c < columns; c++) total += tile[r * d + c];
+    enum { LINE = NAME(LINE), TILE = 128 };
+    double sums[LINE] = {0};
+    for (Py_ssize_t i = 0; i < n; i += TILE) {
+        const Py_ssize_t rows = n - i < TILE ? n - i : TILE;
+        for (Py_ssize_t j = 0; j < d; j += LINE) {
+            const REAL *x = X + i * to_row + j * to_column;
+            REAL *to = out + i * d + j;
+            for (Py_ssize_t r = 0; r < rows; r++, x += to_row, to += d) {
+                if (j + LINE > d) {
+                    for (Py_ssize_t c = 0; c < d - j; c++)
+                        sums[c] += to[c] = x[c * to_column];
+                    continue;
+                }
+                for (int c = 0; c < LINE; c++) to[c] = x[c * to_column];
+                SIMD
+                for (int c = 0; c < LINE; c++) sums[c] += to[c];
             }
         }
-    return total;
+    }
+    return fold(sums, LINE);
 }
 
 /* Add (x - centre)^2 and ^4 of some rows, or x - centre itself if fourth is NULL. */
