@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from copy import copy
+from functools import cached_property
 from itertools import combinations
 from typing import Any
 
@@ -47,26 +48,53 @@ class Sample:
     """
 
     def __init__(self, f: Objective, rows: Any, s: Array, share: Array) -> None:
-        self.f, self.A, self.y = f, f.rows.seen(rows), f.y[rows]
-        self.stored = None
+        self.f, self.rows, self.y, self.s, self.share = f, rows, f.y[rows], s, share
+        self.stored: Any = None
         if issparse(f.rows.X) and f.rows.X.nnz < SPARSE * np.prod(f.rows.X.shape):
             self.stored = as_rows(f.rows.X[rows], f.rows.fit_intercept)
             self.stored.set_metric(f.rows.mean, f.rows.scale)
-        self.s, self.share = s, share
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.s)
+
+    @cached_property
+    def A(self) -> Array:
+        """The rows as they are seen."""
+        return np.asarray(self.f.rows.seen(self.rows))
 
     def first(self, certain: int, size: int) -> "Sample":
         """Return the first rows: some whose s is known, and `size` that share the rest."""
-        part = copy(self)
-        part.A, part.y, s, part.share = (
-            values[: certain + size] for values in (self.A, self.y, self.s, self.share)
+        part, few = copy(self), slice(certain + size)
+        part.rows, part.y, s, part.share = (
+            values[few] for values in (self.rows, self.y, self.s, self.share)
         )
+        if self.stored is None:
+            part.A = self.A[few]
         known, drawn = s[:certain], s[certain:]
         rest = max(1 - known.sum(), 0.05) / max(drawn.sum(), np.finfo(float).tiny)
         part.s = np.concatenate([known, rest * drawn])
         return part
 
+    @cached_property
+    def _thin(self) -> Objective:
+        """The sum over thin rows, whose products with W cost less than those of A."""
+        f, n = self.f, len(self)
+        weight = np.zeros(self.stored.n_rows)
+        weight[:n] = self.s
+        y = np.zeros((len(weight), self.y.shape[1]))
+        y[:n] = self.y
+        return Objective(self.stored, f.loss, y, f.alpha / self.s.sum(), weight, range(n))
+
+    def scores(self, W: Array) -> Array:
+        """Return the scores of the rows."""
+        return self.A @ W.T if self.stored is None else self._thin.scores(W)
+
     def value_and_gradient(self, W: Array) -> tuple[float, Array]:
         """Return F(W) and its gradient."""
+        if self.stored is not None:
+            value, G = self._thin.value_and_gradient(W)
+            return self._thin.total_weight * value, self._thin.total_weight * G
         Z, pull = self.A @ W.T, self.f.penalty * W
         value = self.f.loss.slopes(self.y, self.s, Z)  # and Z are the slopes now
         return value + 0.5 * float(np.sum(pull * W)), Z.T @ self.A + pull
@@ -78,7 +106,7 @@ class Sample:
     def gram(self, h: Array) -> Array:
         """Return sum_i h_i x_i x_i'."""
         if self.stored is not None:
-            return self.stored.gram(range(len(h)), h)
+            return np.asarray(self.stored.gram(range(len(h)), h))
 
         def part(rows: slice) -> Array:
             few = range(rows.start, min(rows.stop, len(h)))
@@ -88,7 +116,7 @@ class Sample:
 
     def total(self, part: Callable[[slice], Array], step: int) -> Array:
         """Return the sum of a function of parts of the rows, on threads where it pays."""
-        rows = [slice(i, i + step) for i in range(0, len(self.A), step)]
+        rows = [slice(i, i + step) for i in range(0, len(self), step)]
         return np.asarray(sum(spread(part, rows, self.f.n_jobs)))
 
     def curvature(self, p: Array, s: Array | None = None) -> Whole | Blocks:
@@ -99,18 +127,18 @@ class Sample:
         For softmax with many parameters, P has the mean curvature of the classes.
         """
         f, s = self.f, self.s if s is None else s
-        if isinstance(f.loss, Softmax) and p.shape[1] * self.A.shape[1] <= WHOLE:
+        if isinstance(f.loss, Softmax) and f.n_params <= WHOLE:
             return self.whole(p, s)
         H = self.gram(s * bends(f.loss, p, s))
         return Blocks([H + np.diag(g) for g in f.penalty])
 
     def hessian(self, W: Array) -> Whole | Blocks:
         """Return G -> P^-1 G with P the Hessian at W."""
-        return self.curvature(self.means(self.A @ W.T))
+        return self.curvature(self.means(self.scores(W)))
 
     def whole(self, p: Array, s: Array) -> Whole:
         """Return the same of softmax, with all its blocks: diag(p) - p p' on every row."""
-        K, D = p.shape[1], self.A.shape[1]
+        K, D = self.f.penalty.shape
         H = np.zeros((K, D, K, D))
         for k, j in combinations(range(K), 2):
             H[k, :, j] = -self.gram(s * p[:, k] * p[:, j])

@@ -257,9 +257,9 @@ class Passes(Judge):
         W = _auto.start(f) if start is None else f.rows.from_user(*start)
         size = samples.sizes[-1]
         for sample in samples:
-            whole = len(sample.A) == f.n_active  # whose optimum is no estimate
-            tol = 1e-13 if whole else 2 * W.shape[1] / len(sample.A)
-            W, P = learn(sample, W, tol, last=len(sample.A) >= size)
+            whole = len(sample) == f.n_active  # whose optimum is no estimate
+            tol = 1e-13 if whole else 2 * W.shape[1] / len(sample)
+            W, P = learn(sample, W, tol, last=len(sample) >= size)
             self._bound_by(sample, P)
             self.t += 1
         point = at(F, W)
@@ -277,7 +277,7 @@ class Passes(Judge):
             begun, near = point.value, [decrement(point, P)]
             pairs: Pairs = deque(maxlen=MEMORY)
             # A mini-batch's own tells more of this point than all rows' of another one.
-            turning = not squared and len(sample.A) * passes(f) <= f.n_active
+            turning = not squared and len(sample) * passes(f) <= f.n_active
             for _ in range(PATIENCE):
                 new = next(quasi_newton(F, point, P, squared, pairs), None)
                 if new is None:

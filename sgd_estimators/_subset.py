@@ -51,7 +51,7 @@ class SubsetBound:
         gradient in directions that the rows do not resolve.
         """
         sample = self.sample
-        p = sample.means(sample.A @ W.T)
+        p = sample.means(sample.scores(W))
         bends = not isinstance(sample.f.loss, Squared)
         reach, most = np.zeros(len(p)), np.inf
         while True:

@@ -14,7 +14,7 @@ from sklearn.linear_model import LinearRegression
 
 from newton import least_squares, log_loss_objective, newton, squared_objective
 from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge, _gram, _wide
-from sgd_estimators._kernels.losses import Softmax
+from sgd_estimators._kernels.losses import Logistic, Softmax, Squared
 from sgd_estimators._kernels.objective import Objective
 from sgd_estimators._rows import as_rows
 from sgd_estimators._sample import Sample
@@ -230,6 +230,34 @@ def test_the_hessian_of_all_classes(fit_intercept):
     V -= V.mean(axis=0)  # where alone the classes are told apart
     G = (H @ V.ravel()).reshape(V.shape)
     np.testing.assert_allclose(sample.whole(p, sample.s)(G), V, atol=1e-10)
+
+
+@pytest.mark.parametrize("fit_intercept", [False, True])
+@pytest.mark.parametrize("loss", [Squared(), Logistic(), Softmax(3)])
+def test_a_sample_of_thin_rows_is_that_of_the_same_array(loss, fit_intercept):
+    n, d = 60, 9
+    rng = np.random.default_rng(0)
+    X = sp.csr_array(sp.random_array((n, d), density=0.1, rng=rng, format="csr") * 5)
+    y = rng.integers(2, size=(n, 1)).astype(float)
+    rows, s = rng.permutation(n)[:40], rng.random(40) * (rng.random(40) < 0.8)
+    mean, scale = rng.normal(size=d) * fit_intercept, rng.uniform(0.5, 2, d)
+    both = []
+    for data in (X, X.toarray()):
+        outputs = getattr(loss, "n_classes", 1)
+        f = Objective(as_rows(data, fit_intercept), loss, y, np.full(outputs, 0.3))
+        f.set_metric(mean, scale)
+        whole = Sample(f, rows, s, s)
+        both.append((whole, whole.first(3, 20)))
+    W = rng.normal(size=(outputs, d + fit_intercept))
+    for thin, full in zip(*both, strict=True):
+        assert thin.stored is not None
+        assert full.stored is None
+        np.testing.assert_allclose(thin.A, full.A, atol=1e-12)
+        np.testing.assert_allclose(thin.scores(W), full.scores(W), atol=1e-12)
+        (value, G), (same, H) = thin.value_and_gradient(W), full.value_and_gradient(W)
+        np.testing.assert_allclose(value, same)
+        np.testing.assert_allclose(G, H, atol=1e-12)
+        np.testing.assert_allclose(thin.hessian(W)(G), full.hessian(W)(G), atol=1e-9)
 
 
 @pytest.mark.parametrize("sparse", [False, True])

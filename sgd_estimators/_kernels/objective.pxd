@@ -7,7 +7,7 @@ cdef class Objective:
     cdef readonly Loss loss
     cdef readonly object y, weight, active, alpha
     cdef public Py_ssize_t n_jobs
-    cdef object _blocks
+    cdef object _blocks, _in_order
     cdef readonly Py_ssize_t n_active, n_outputs, n_params
     cdef Py_ssize_t _chunk
     cdef public double total_weight

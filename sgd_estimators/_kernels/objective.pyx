@@ -217,8 +217,15 @@ cdef class Objective:
             np.asarray(self._A)[:] = sum(A for A, _ in parts)
             self._losses = sum(losses for _, losses in parts)
         else:
-            self.add_up(V, Order(n, self.active))
+            self.add_up(V, self.in_order())
         return self.finish(w, n, g), np.asarray(G)
+
+    def in_order(self):
+        """Return the order that visits the active rows as they stand, from the first."""
+        if self._in_order is None:  # its buffers are made once
+            self._in_order = Order(self.n_active, self.active)
+        self._in_order.restart(1)
+        return self._in_order
 
     def add_up(self, const double[:, ::1] W, Order order):
         """Sum the losses and gradients of an order's rows, as they are stored."""
@@ -242,7 +249,7 @@ cdef class Objective:
         """Return the scores, a row after the other."""
         cdef const double[:, ::1] V = np.ascontiguousarray(W, np.float64)
         cdef double[:, ::1] Z = np.empty((self.n_active, self.n_outputs))
-        cdef Order order = Order(self.n_active, self.active)
+        cdef Order order = self.in_order()
         cdef const Py_ssize_t* batch
         cdef Py_ssize_t m, size, done = 0
         with nogil:
@@ -261,7 +268,7 @@ cdef class Objective:
 
     def partial(self, W):
         """Return the sums over all active rows."""
-        self.add_up(W, Order(self.n_active, self.active))
+        self.add_up(W, self.in_order())
         return np.asarray(self._A), np.asarray(self._losses)
 
     def blocks(self):
