@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._certificates import Certificate
+from ._kernels.losses import Squared
 from ._scores import apart, turned
 
 Array = NDArray[np.float64]
@@ -28,7 +29,7 @@ class Smoothed:
     Parameters
     ----------
     curvature : ndarray of shape (n_outputs, n_columns)
-        The penalty L; of what has none, the quadratic's own.
+        The penalty L; of an intercept, about the quadratic's own.
     S, R : ndarray of shape (n_outputs, n_columns)
         A step and the gradient there.
     value : ndarray of shape (n_outputs, 1) or (1, 1)
@@ -55,7 +56,7 @@ class Smoothed:
 
     @property
     def dual(self) -> float:
-        """The dual there."""
+        """The dual there: where an intercept is off, about."""
         off = self._dot(self._R, self._R / self._curvature)
         return float(np.sum(self.value - 0.5 * off))
 
@@ -63,21 +64,23 @@ class Smoothed:
 class Ground:
     """The highest dual that is known: f* is at least that.
 
-    A dual point are the means that a step S from W predicts to first order. Where S solves
-    Newton's system, W + S is optimal for them: what S leaves of the gradient is all that is
-    off, beside the distance from them to the means at W + S, which is of the fourth order.
+    A dual point of the logistic loss and softmax are the means that a step S from W
+    predicts to first order. Where S solves Newton's system, W + S is optimal for them: what
+    S leaves of the gradient is all that is off, beside the distance from them to the means
+    at W + S, which is of the fourth order.
 
     Parameters
     ----------
     certificate : Certificate
-        Of a penalised logistic or softmax loss.
     wanted : callable
         How near f* is near enough, by the value of f.
     """
 
     def __init__(self, certificate: Certificate, wanted: Callable[[float], float]) -> None:
         self.certificate, self.wanted = certificate, wanted
-        self.height: float | Array = -math.inf  # of each output of a squared loss, or of f
+        f = certificate.f
+        squared = isinstance(f.loss, Squared)
+        self.height = np.full(f.n_outputs if squared else 1, -math.inf)  # of each, or of f
 
     def near(self, value: float, Z: Array, rise: Array) -> bool:
         """Return whether a step would do, if it were exact, that adds `rise` to scores."""
@@ -96,12 +99,14 @@ class Ground:
         q = turned(self.certificate.f.loss, Z, rise)
         if q is not None:
             dual = self.certificate.dual(W, Z + rise, q)
-            self.height = np.maximum(self.height, dual)
+            self.height = np.fmax(self.height, dual)
 
-    def meet(self, W: Array) -> None:
-        """Learn the dual of a squared loss at W: a pass."""
-        f = self.certificate.f
+    def meet(self, W: Array) -> tuple[Array, Array]:
+        """Return each output of a squared loss at W and its gap, by a pass; learn of it."""
+        f, certificate = self.certificate.f, self.certificate
         G = f.value_and_gradient(W)[1]
         value = f.losses + 0.5 * np.sum(f.penalty * W**2, axis=1)
-        gap, _ = self.certificate.bound(W, value, G)
-        self.height = np.maximum(self.height, value - gap)
+        gap, _ = certificate.bound(W, value, G)
+        above = np.maximum(value - self.height, 0.0) + certificate.noise(W, value)
+        self.height = np.fmax(self.height, value - gap)
+        return value, np.minimum(np.minimum(gap, above), value)  # no loss is negative

@@ -119,7 +119,7 @@ class Judge:
         """Return the best bound that is worth its cost, and its name."""
         if self._certified(point.value, point.value):  # no loss is negative
             return point.value, "value"
-        gap, name = math.inf, "none"
+        gap, name, bound = math.inf, "none", None
         if self.subset is not None and near <= min(self.subset.part * wanted, self.retry):
             rounding = self.certificate.rounding(point.W, point.value)
             gap = self.subset.gap(point.W, point.G, wanted, rounding)
@@ -132,14 +132,21 @@ class Judge:
             bound, how = self.certificate.bound(point.W, point.value, point.G)
             if (total := float(bound.sum())) < gap:
                 gap, name = total, how
-            if len(bound) == 1:
-                self.ground.height = np.maximum(self.ground.height, point.value - bound)
-        if (above := point.value - float(np.sum(self.ground.height))) < gap:
-            noise = float(self.certificate.noise(point.W, point.value).sum())
-            gap, name = max(above, 0.0) + noise, "fenchel"
+        if (above := self._above(point)) < gap:
+            gap, name = above, "fenchel"
+        if bound is not None and len(bound) == len(self.ground.height) == 1:
+            self.ground.height = np.fmax(self.ground.height, point.value - bound)
         if point.value < gap:
             gap, name = point.value, "value"
         return gap, name
+
+    def _above(self, point: Point) -> float:
+        """Return how far a point is above the highest dual that is known."""
+        height = float(self.ground.height.sum())
+        if not math.isfinite(height):
+            return math.inf
+        noise = float(self.certificate.noise(point.W, point.value).sum())
+        return max(point.value - height, 0.0) + noise
 
     def _outcome(self, reason: str) -> Outcome:
         assert self.best is not None

@@ -96,16 +96,17 @@ def quasi_newton(
     earlier one.
     """
     pairs = deque(maxlen=MEMORY) if pairs is None else pairs
+    P = solve or (lambda G: G)
     while True:
         q, parts, scale = point.G.copy(), [], 1.0
         if pairs:
             s, y, r = pairs[-1]
-            scale = 1 / (r * float(np.sum(y * (solve(y) if solve else y))))
+            scale = 1 / (r * float(np.sum(y * P(y))))
             scale = min(max(scale, 0.1), 1.0) if solve else scale
         for s, y, r in reversed(pairs):
             parts.append(r * float(np.sum(s * q)))
             q -= parts[-1] * y
-        q = scale * (solve(q) if solve else q)
+        q = scale * P(q)
         for (s, y, r), part in zip(pairs, reversed(parts), strict=True):
             q += (part - r * float(np.sum(y * q))) * s
         new = descend(F, point, -q, quadratic)

@@ -61,16 +61,19 @@ class Sample:
     @cached_property
     def A(self) -> Array:
         """The rows as they are seen."""
+        if self.stored is not None:
+            return np.asarray(self.stored.seen(np.arange(len(self))))
         return np.asarray(self.f.rows.seen(self.rows))
 
     def first(self, certain: int, size: int) -> "Sample":
         """Return the first rows: some whose s is known, and `size` that share the rest."""
         part, few = copy(self), slice(certain + size)
+        vars(part).pop("_thin", None)
+        if self.stored is None or "A" in vars(self):
+            part.A = self.A[few]
         part.rows, part.y, s, part.share = (
             values[few] for values in (self.rows, self.y, self.s, self.share)
         )
-        if self.stored is None:
-            part.A = self.A[few]
         known, drawn = s[:certain], s[certain:]
         rest = max(1 - known.sum(), 0.05) / max(drawn.sum(), np.finfo(float).tiny)
         part.s = np.concatenate([known, rest * drawn])
@@ -84,7 +87,10 @@ class Sample:
         weight[:n] = self.s
         y = np.zeros((len(weight), self.y.shape[1]))
         y[:n] = self.y
-        return Objective(self.stored, f.loss, y, f.alpha / self.s.sum(), weight, range(n))
+        alpha = f.alpha / self.s.sum()
+        thin = Objective(self.stored, f.loss, y, alpha, weight, range(n))
+        thin.n_jobs = f.n_jobs
+        return thin
 
     def scores(self, W: Array) -> Array:
         """Return the scores of the rows."""

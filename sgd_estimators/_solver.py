@@ -217,6 +217,7 @@ class Passes(Judge):
         except KeyboardInterrupt:
             if self.best is None:
                 raise
+            self.f.set_metric(*self.metric)  # in which the best point is
             reason = "interrupted"
         return self._outcome(reason)
 
@@ -225,11 +226,7 @@ class Passes(Judge):
         f = self.f
         assert self.best is not None
         point, _, name = self.best
-        G = f.value_and_gradient(point.W)[1]
-        own = f.losses + 0.5 * np.sum(f.penalty * point.W**2, axis=1)
-        gap = np.minimum(self.certificate.bound(point.W, own, G)[0], own)
-        above = own - self.ground.height + self.certificate.noise(point.W, own)
-        gap = np.minimum(gap, above)
+        own, gap = self.ground.meet(point.W)
         far = np.flatnonzero(~self._enough(floors(f), own, gap))
         coef, intercept = f.rows.to_user(point.W)
         reason: str | None = "certified"
@@ -242,10 +239,12 @@ class Passes(Judge):
             coef[[k]], intercept[[k]] = one.rows.to_user(found.W)
             own[k], gap[k] = found.objective, found.gap
             reason = reason if found.converged else found.stop_reason
+            if found.stop_reason == "interrupted":
+                break
         if len(far):
             f.set_metric(f.rows.mean, f.rows.scale)  # the rows' own has changed
             W = f.rows.from_user(coef, intercept)
-            self.best = Point(W, float(own.sum()), G), float(gap.sum()), name
+            self.best = Point(W, float(own.sum()), point.G), float(gap.sum()), name
             reason = self._note(reason)
         return self._outcome(reason or "certified")
 
@@ -331,10 +330,15 @@ class Passes(Judge):
         f = self.f
         F = f.value_and_gradient
 
-        penalised = bool(np.all(f.alpha > 0))
+        penalised, met = bool(np.all(f.alpha > 0)), len(self.records) + 1
 
-        def enough(value: float, left: float, dual: float) -> bool:
-            gap = min(value, value - dual)
+        def enough(point: Point, left: float, dual: float) -> bool:
+            value, gap = point.value, point.value
+            if math.isfinite(dual):
+                # If it was not, rounding made the dual too high.
+                noise = float(self.certificate.noise(point.W, value).sum())
+                off = 2.0 ** (len(self.records) - met)
+                gap = min(gap, off * max(value - dual, 0.0) + noise)
             never = not penalised and left <= NEAR * self.tol * (self.floor - value)
             return self._certified(value, gap) or never
 
@@ -357,7 +361,7 @@ class Passes(Judge):
 
     @property
     def _duals(self) -> Ground | None:
-        """What learns of Newton's steps: in f's own coordinates, under a penalty."""
+        """What learns of a step's dual: in f's own coordinates, under a penalty."""
         return None if self.rough or not np.all(self.f.alpha > 0) else self.ground
 
     def _bound_by(self, sample: Any, P: Any) -> None:

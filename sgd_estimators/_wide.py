@@ -33,9 +33,9 @@ EXACT, LOOSE = 0.1, 0.5  # the last conjugate gradient's share of the mean one
 CHANGED = 0.9  # of f: from here on, another P^-1 is worth its cost
 SETTLED = 0.98  # of f: what PASSES leave of it where the Hessian will stay what it is
 FULL, PASSES = 0.5, 50  # where a step is shorter, L-BFGS takes so many
-FAR = 1e3  # times the intercept's
 LONG = 100  # pairs that it keeps while P^-1 changes
 FINE = 500  # conjugate gradients more, at most, that make a step exact
+FAR = 1e3  # times the size of an intercept's column: of others, so large or so small
 
 
 def dual_ascent(
@@ -117,10 +117,11 @@ class Bend:
     def __call__(self, V: Array) -> Array:
         return self.share * self.f.value_and_gradient(V)[1]
 
-    def smoothed(self, S: Array, R: Array, fall: float = 0.0) -> Smoothed:
-        """Return where the dual is high, from a step on to which the quadratic falls."""
+    def smoothed(self, S: Array, R: Array, fall: float) -> Smoothed:
+        """Return what finds a high dual, from a step on that makes the quadratic fall."""
         penalty = self.share * self.f.penalty
-        value = np.full((self.f.n_outputs if self.separate else 1, 1), -fall)
+        value = np.zeros((self.f.n_outputs if self.separate else 1, 1))
+        value[0] = -fall
         return Smoothed(np.where(penalty > 0, penalty, self.share), S, R, value)
 
     def conjugate(self) -> Iterator[tuple[Array, Array, float]]:
@@ -153,9 +154,10 @@ def metric(f: Objective, weight: Array | None) -> tuple[Array, Array]:
     """Return the centre and the scale of the columns: half the way to a unit diagonal.
 
     In a metric that gives the Hessian a diagonal of ones a rare column counts as much as a
-    frequent one, and steps fit the many rare ones first. The fourth root of the diagonal
-    is between that and the data's own metric, as AdaGrad's rate is; the intercept is a
-    column of ones. From columns that are FAR from it, all the rest is taken.
+    frequent one, and steps fit the many rare ones first. Of sparse data, the fourth root of
+    the diagonal is between that and the data's own metric, as AdaGrad's rate is; the
+    intercept is a column of ones. Columns that are FAR from it, or else from the median
+    one, get the unit diagonal, but for a factor.
     """
     rows, X = f.rows, f.rows.X
     d = rows.n_features
@@ -174,7 +176,10 @@ def metric(f: Objective, weight: Array | None) -> tuple[Array, Array]:
         mean = np.zeros(d)
     square += f.alpha.max(initial=0.0) * f.total_weight / total
     root = np.sqrt(np.where(square > 0, square, 1.0))
-    return mean, root / np.sqrt(np.clip(root, 1 / FAR, FAR))
+    if issparse(X):
+        size = 1.0 if rows.fit_intercept else np.median(root)
+        root /= np.sqrt(np.clip(root / size, 1 / FAR, FAR))
+    return mean, root
 
 
 def moved(f: Objective, point: Point, mean: Array, scale: Array) -> Point:
@@ -197,27 +202,26 @@ def moved(f: Objective, point: Point, mean: Array, scale: Array) -> Point:
 def least_squares(
     f: Objective,
     point: Point,
-    enough: Callable[[float, float, float], bool],
+    enough: Callable[[Point, float, float], bool],
     ground: Ground | None,
 ) -> Iterator[Point]:
     """Yield the points where conjugate gradients ended, until rounding ends it.
 
-    They go on until their own recurrences say `enough`, then meet the true gradient;
-    it is asked of f, of about what is left of it, and of how high its dual is. The `ground`
+    They go on until their own recurrences say `enough`, then meet the true gradient; it is
+    asked of a point, of about what is left there, and of how high the dual is. The `ground`
     learns of the highest.
     """
     bend = Bend(f, point)
     while True:
         before, near, fall = bend.point, bend.point, 0.0
-        low = bend.smoothed(np.zeros_like(before.G), before.G)
-        dual = -math.inf
+        low, dual = bend.smoothed(np.zeros_like(before.G), before.G, 0.0), -math.inf
         for k, (S, R, gain) in enumerate(bend.conjugate(), 1):
             fall += gain
             near = Point(before.W + S, before.value - fall, R)
             if ground is not None:
                 low.meet(S, R)
                 dual = before.value + low.dual
-            if gain <= 1e-17 * fall or enough(near.value, k * gain, dual):
+            if gain <= 1e-17 * fall or enough(near, k * gain, dual):
                 break
         if not fall > 0:
             return

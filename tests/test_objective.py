@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -379,3 +380,25 @@ def test_the_best_constant_of_classes_of_little_weight(loss):
     W = np.zeros_like(p.W)
     W[:, -1] = f.loss.intercept(f.y, f.weight)
     assert np.abs(f.value_and_gradient(W)[1][:, -1]).max() <= ROUNDING
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("active", [None, np.arange(1, 5000, 3)])
+def test_passes_in_turn_begin_at_the_first_row(active, sparse):
+    made = np.random.default_rng(0)
+    data, y = made.normal(size=(5000, 3)), made.normal(size=(5000, 1))
+    data = sp.csr_array(data) if sparse else data
+    W = made.normal(size=(1, 4))
+
+    def new():
+        return Objective(as_rows(data, True), Squared(), y, [0.1], None, active)
+
+    f = new()
+    value, G = new().value_and_gradient(W)
+    for _ in range(3):
+        found, H = f.value_and_gradient(W)
+        np.testing.assert_array_equal(H, G)
+        assert found == value
+        f.value_and_gradient(W, np.arange(7))
+        np.testing.assert_array_equal(f.scores(W), new().scores(W))
+        f.take_order()  # by a pass that was cut short, which does not give it back

@@ -247,7 +247,9 @@ def test_a_sample_of_thin_rows_is_that_of_the_same_array(loss, fit_intercept):
         f = Objective(as_rows(data, fit_intercept), loss, y, np.full(outputs, 0.3))
         f.set_metric(mean, scale)
         whole = Sample(f, rows, s, s)
-        both.append((whole, whole.first(3, 20)))
+        first = whole.first(3, 20)
+        whole.value_and_gradient(np.zeros(f.penalty.shape))
+        both.append((whole, first, whole.first(3, 20)))
     W = rng.normal(size=(outputs, d + fit_intercept))
     for thin, full in zip(*both, strict=True):
         assert thin.stored is not None

@@ -1,9 +1,12 @@
 """Where the Hessian is too large to hold: dual ascent, conjugate gradients, the optimum."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from scipy.special import softmax
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from newton import log_loss_objective, newton, squared_objective
@@ -21,7 +24,7 @@ from sgd_estimators._judge import Watch
 from sgd_estimators._kernels.columns import sums
 from sgd_estimators._kernels.losses import Logistic, Softmax, Squared
 from sgd_estimators._kernels.objective import Objective
-from sgd_estimators._newton import at
+from sgd_estimators._newton import at, quasi_newton
 from sgd_estimators._rows import as_rows
 from sgd_estimators._scores import means
 
@@ -81,7 +84,13 @@ def test_the_bend_is_the_hessian(loss, intercept, weight, dense):
     if isinstance(loss, Softmax):
         return
     diagonal = [bend(e[None])[0] @ e for e in np.eye(D + intercept)]
-    np.testing.assert_allclose(diagonal[:D], bend.share * f.rows.scale**2)
+    seen = np.array(diagonal[:D])
+    if dense:
+        np.testing.assert_allclose(seen, bend.share)
+    else:  # half-way: as far from 1 as the scale is
+        np.testing.assert_allclose(seen / seen[0], (f.rows.scale / f.rows.scale[0]) ** 2)
+    if intercept and not dense:
+        np.testing.assert_allclose(seen, bend.share * f.rows.scale**2)
 
 
 def test_columns_that_are_far_from_the_others_are_divided_by_their_size():
@@ -105,6 +114,85 @@ def test_conjugate_gradients_end_at_the_minimum_of_the_quadratic():
 
 @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weighted"])
 @pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("dense", [False, True])
+def test_the_ground_is_below_the_least_squares_of_each_target(dense, intercept, weight):
+    Y = np.column_stack([LATENT, 3 - LATENT**2, rng.normal(size=N)])
+    rows = as_rows(X.toarray() if dense else X, intercept)
+    alpha, active = np.array([0.5, 0.01, 0.1]), np.arange(0, N, 2)
+    f = Objective(rows, Squared(), Y, alpha, weight, active)
+    s = (np.ones(N) if weight is None else weight)[active]
+    A = np.column_stack([X.toarray(), np.ones(N)])[active][:, : D + intercept]
+    least = np.zeros(3)
+    for k in range(3):
+        H = (A.T * s / s.sum()) @ A + alpha[k] * np.diag(np.arange(D + intercept) < D)
+        w = np.linalg.solve(H, (A.T * s / s.sum()) @ Y[active, k])
+        wrong = A @ w - Y[active, k]
+        least[k] = 0.5 * s @ wrong**2 / s.sum() + 0.5 * alpha[k] * w[:D] @ w[:D]
+    bend = _wide.Bend(f, at(f.value_and_gradient, np.zeros((3, D + intercept))))
+    ground = Ground(Certificate(f), lambda value: 0.0)
+    low = bend.smoothed(np.zeros((3, D + intercept)), bend.point.G, 0.0)
+    heights = []
+    for k, (S, R, _gain) in enumerate(bend.conjugate()):
+        low.meet(S, R)
+        value, gap = ground.meet(bend.point.W + low.S)
+        assert np.all(ground.height <= least + 1e-12)
+        assert np.all(value - gap <= least + 1e-12)
+        assert bend.point.value + low.dual <= least.sum() + 1e-12 * bend.point.value
+        heights.append(ground.height)
+        if k == D + 5 or np.abs(R).max() < 1e-10:
+            break
+    assert np.all(np.diff(heights, axis=0) >= 0)
+    np.testing.assert_allclose(heights[-1], least, rtol=1e-9)
+
+
+def test_a_bound_is_that_of_its_point_where_no_better_one_is_known():
+    f = objective(Logistic())
+    passes = _solver.Passes(f, 1e-9, 100, lambda: 0, Watch())
+    *_, end = _wide.newton(f, np.zeros((1, D + 1)))
+    bounded = []
+    for _ in range(5):
+        near = end.W + 0.01 * rng.normal(size=(1, D + 1))
+        point = at(f.value_and_gradient, near)
+        passes.ground.height[:] = -np.inf
+        passes._judge(point, np.inf)
+        gap, name = passes.certificate.bound(*point)
+        if gap[0] < point.value:  # else no loss is negative
+            assert passes.best[1:] == (gap[0], name)
+            bounded.append(gap[0])
+    assert bounded
+
+
+def test_l_bfgs_finds_the_size_of_a_step_without_a_matrix():
+    f = objective(Logistic(), alpha=1e-3, intercept=False)
+    f.set_metric(np.zeros(D), np.full(D, 1e3))  # a million times too short steps
+    begun = at(f.value_and_gradient, np.zeros((1, D)))
+    *_, end = islice(quasi_newton(f.value_and_gradient, begun, None, False), 60)
+    y = (LATENT > 0).astype(int)
+    least = newton(X.toarray(), y, 1e-3, fit_intercept=False).best
+    assert end.value - least <= 1e-8 * (np.log(2) - least)
+
+
+@pytest.mark.parametrize("model", [SGDLogistic(C=10.0), SGDRidge(alpha=0.1)])
+def test_an_interrupted_fit_has_the_coefficients_of_its_objective(model, monkeypatch):
+    conjugate = _wide.Bend.conjugate
+
+    def cut(self):
+        yield from islice(conjugate(self), 1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_wide.Bend, "conjugate", cut)
+    model = clone(model).set_params(tol=1e-12, random_state=0)
+    ridge = isinstance(model, SGDRidge)
+    y = LATENT if ridge else (LATENT > 0).astype(int)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    value = squared_objective if ridge else log_loss_objective
+    own = value(X.toarray(), y, model.coef_, model.intercept_, penalty=0.1 / N)
+    np.testing.assert_allclose(model.objective_, own, rtol=1e-10)
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weighted"])
+@pytest.mark.parametrize("intercept", [True, False])
 @pytest.mark.parametrize("loss", [Squared(), Logistic(), Softmax(3)])
 def test_the_dual_of_the_smoothed_step_rises_to_the_minimum_of_the_quadratic(
     loss, intercept, weight
@@ -114,7 +202,7 @@ def test_the_dual_of_the_smoothed_step_rises_to_the_minimum_of_the_quadratic(
     Z = None if isinstance(loss, Squared) else f.scores(W)
     bend = _wide.Bend(f, at(f.value_and_gradient, W), Z)
     G = bend.point.G
-    low, duals, own = bend.smoothed(np.zeros_like(W), G), [], []
+    low, duals, own = bend.smoothed(np.zeros_like(W), G, 0.0), [], []
     for k, (S, R, _gain) in enumerate(bend.conjugate()):
         low.meet(S, R)
         duals.append(low.dual)

@@ -40,7 +40,7 @@ cdef class Objective:
     alpha : array-like of shape (n_outputs,)
         lambda of each output, in the units of the data.
     weight : ndarray of shape (n,), float64, or None
-        Weights s of the rows (None: all 1), positive on the active ones.
+        Weights s of the rows (None: all 1).
     active : ndarray of intp, range or None
         The rows that count (None: all).
     """
@@ -217,18 +217,26 @@ cdef class Objective:
             np.asarray(self._A)[:] = sum(A for A, _ in parts)
             self._losses = sum(losses for _, losses in parts)
         else:
-            self.add_up(V, self.in_order())
+            self.add_up(V)
         return self.finish(w, n, g), np.asarray(G)
 
-    def in_order(self):
-        """Return the order that visits the active rows as they stand, from the first."""
-        if self._in_order is None:  # its buffers are made once
-            self._in_order = Order(self.n_active, self.active)
-        self._in_order.restart(1)
-        return self._in_order
+    def take_order(self):
+        """Return the order that visits the active rows as they stand, from the first.
 
-    def add_up(self, const double[:, ::1] W, Order order):
-        """Sum the losses and gradients of an order's rows, as they are stored."""
+        Its buffers are made once, by a pass that puts it back to `_in_order`; meanwhile
+        it is nobody else's.
+        """
+        order, self._in_order = self._in_order, None
+        if order is None:
+            return Order(self.n_active, self.active)
+        order.restart(1)
+        return order
+
+    def add_up(self, const double[:, ::1] W, Order order=None):
+        """Sum the losses and gradients of an order's rows, or of all, as they are stored."""
+        cdef bint whole = order is None
+        if whole:
+            order = self.take_order()
         cdef Py_ssize_t m, left = order.n, unwatched = BETWEEN
         with nogil:
             self.begin(&W[0, 0] if self.n_params > 0 else NULL)
@@ -237,6 +245,8 @@ cdef class Objective:
                 self.accumulate(order.next(m), m)
                 left -= m
                 notice(&unwatched, m * self.rows.row_bytes)
+        if whole:
+            self._in_order = order
 
     def scores(self, W):
         """Return W x_i + b of the active rows."""
@@ -249,7 +259,7 @@ cdef class Objective:
         """Return the scores, a row after the other."""
         cdef const double[:, ::1] V = np.ascontiguousarray(W, np.float64)
         cdef double[:, ::1] Z = np.empty((self.n_active, self.n_outputs))
-        cdef Order order = self.in_order()
+        cdef Order order = self.take_order()
         cdef const Py_ssize_t* batch
         cdef Py_ssize_t m, size, done = 0
         with nogil:
@@ -264,11 +274,12 @@ cdef class Objective:
                     batch += m
                     size -= m
                     done += m
+        self._in_order = order
         return np.asarray(Z)
 
     def partial(self, W):
         """Return the sums over all active rows."""
-        self.add_up(W, self.in_order())
+        self.add_up(W)
         return np.asarray(self._A), np.asarray(self._losses)
 
     def blocks(self):

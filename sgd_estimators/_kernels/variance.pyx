@@ -49,7 +49,7 @@ cdef class Corrected(Objective):
         self._slopes[:, :] = 0.0
         self._mean[:] = 0.0
         self.filling = True
-        self.add_up(V, self.in_order())
+        self.add_up(V)
         self.finish(&V[0, 0], self.n_active, &G[0])
         self.filling = False
 
