@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import entr
 
 from ._certificates import Certificate
+from ._gram import passes
 from ._ground import Ground
 from ._kernels.losses import Squared
 from ._kernels.objective import Objective
@@ -22,6 +23,7 @@ Array = NDArray[np.float64]
 
 NEAR = 1e-3  # of what `tol` asks for, and ...
 FAR = 1e-11  # of f at the best constant: nearer than both, no bound will come
+TRY = 2  # of the time that the Hessian of a mini-batch takes: its bound's
 
 
 class Watch(NamedTuple):
@@ -54,6 +56,7 @@ class Judge:
         self.best: tuple[Point, float, str] | None = None
         self.rough = False  # whether only bounds count that hold in other coordinates
         self.retry = math.inf  # how near f* the bound is worth another try
+        self.rest = 0  # passes until then, at least: as many as one that failed took
 
     @cached_property
     def floor(self) -> float:
@@ -120,11 +123,14 @@ class Judge:
         if self._certified(point.value, point.value):  # no loss is negative
             return point.value, "value"
         gap, name, bound = math.inf, "none", None
-        if self.subset is not None and near <= min(self.subset.part * wanted, self.retry):
+        if self.subset is not None and self._worth_a_try(self.subset, near, wanted):
             rounding = self.certificate.rounding(point.W, point.value)
             gap = self.subset.gap(point.W, point.G, wanted, rounding)
             gap += float(self.certificate.noise(point.W, point.value).sum())
             self.retry = 0.3 * near
+            if not math.isfinite(gap):
+                share = len(self.subset.sample) / self.f.n_active
+                self.rest = len(self.records) + int(TRY * share * passes(self.f))
             name = "subset" if math.isfinite(gap) else "none"
         if self._certified(point.value, gap):
             return gap, name
@@ -139,6 +145,11 @@ class Judge:
         if point.value < gap:
             gap, name = point.value, "value"
         return gap, name
+
+    def _worth_a_try(self, subset: SubsetBound, near: float, wanted: float) -> bool:
+        """Return whether the subset's bound may be small enough, and is worth its cost."""
+        rested = len(self.records) >= self.rest
+        return rested and near <= min(subset.part * wanted, self.retry)
 
     def _above(self, point: Point) -> float:
         """Return how far a point is above the highest dual that is known."""

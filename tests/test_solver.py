@@ -18,6 +18,7 @@ from sgd_estimators._kernels.losses import Logistic, Softmax, Squared
 from sgd_estimators._kernels.objective import Objective
 from sgd_estimators._rows import as_rows
 from sgd_estimators._sample import Sample
+from sgd_estimators._subset import SubsetBound
 
 rng = np.random.default_rng(0)
 N = 600
@@ -293,3 +294,15 @@ def test_newtons_method_ends_where_the_gradient_is_zero():
     f = Objective(rows, Softmax(3), y, np.full(3, 0.1))
     points = _wide.newton(f, np.zeros((3, 2)), lambda W: lambda G: G, None, lambda W: None)
     assert len(list(points)) == 1
+
+
+def test_a_bound_that_failed_rests_as_many_passes_as_it_took(monkeypatch):
+    tries = []
+    monkeypatch.setattr(SubsetBound, "gap", lambda self, *args: tries.append(1) or np.inf)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(6000, 200))
+    y = X[:, :3].sum(axis=1) + rng.logistic(size=6000) > 0
+    with pytest.warns(ConvergenceWarning):
+        model = SGDLogistic(C=np.inf, tol=1e-2, max_iter=40, random_state=0).fit(X, y)
+    cost = 2 * 200 / 9 * 1000 / 6000  # of a try in passes, at least
+    assert 1 <= len(tries) <= 2 + model.n_iter_ / cost
