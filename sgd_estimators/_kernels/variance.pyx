@@ -10,7 +10,6 @@ come together. Linear models need one number a row and output for it, not a grad
 import numpy as np
 
 from sgd_estimators._kernels.objective cimport Objective
-from sgd_estimators._kernels.order cimport Order
 
 
 cdef class Corrected(Objective):
