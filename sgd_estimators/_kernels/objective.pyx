@@ -233,7 +233,7 @@ cdef class Objective:
         return order
 
     def add_up(self, const double[:, ::1] W, Order order=None):
-        """Sum the losses and gradients of an order's rows, or of all, as they are stored."""
+        """Sum the losses and gradients of an order's rows, or of all, as stored."""
         cdef bint whole = order is None
         if whole:
             order = self.take_order()
