@@ -36,6 +36,7 @@ PASSES = 8  # multiplications of an entry of X that a Gram matrix may cost
 KEPT = 1 << 22  # bytes of rows that may always be kept
 SHARE = 0.05  # of the bytes of X that may be
 STEPS = 8  # Hessians that a mini-batch is worth
+DAMPING, RISES, GAIN = 0.1, 12, 0.5  # the least one, its ten-fold rises, the least gain
 ARMIJO = 1e-4  # of the decrease that the slope promises
 MEMORY = 10  # pairs that L-BFGS keeps
 SPREAD = 10  # rows that a column must be spread over, in effect
@@ -122,22 +123,46 @@ def quasi_newton(
         yield point
 
 
+def damped(sample: Sample, point: Point, damping: float) -> tuple[Solve, float]:
+    """Return P^-1, P = H + damping H0, whose step keeps GAIN of what it promises.
+
+    Rows that are sure of themselves hardly bend, but would on the way: of H alone, a step
+    may be far too long. The Hessian H0 where f begins limits it (Levenberg 1944; Marquardt
+    1963), whatever the scales and correlations of the columns.
+    """
+    H = sample.bend(sample.means(sample.scores(point.W)))
+    damping = damping if damping >= DAMPING else 0.0
+    for _ in range(RISES):
+        solve = sample.inverse(H + damping * sample.bend_at_start if damping else H)
+        step = solve(point.G)
+        promised = 0.5 * float(np.sum(step * point.G)) - 1e-15 * abs(point.value)
+        value = sample.value_and_gradient(point.W - step)[0]
+        if point.value - value >= GAIN * promised:
+            break
+        damping = max(DAMPING, 10 * damping)
+    return solve, damping
+
+
 def learn(sample: Sample, W: Array, tol: float, last: bool = True) -> tuple[Array, Any]:
     """Return the sample's optimum, to `tol` times f, and a P^-1: if `last`, one near it."""
     F, quadratic = sample.value_and_gradient, isinstance(sample.f.loss, Squared)
-    point = at(F, W)
+    point, damping = at(F, W), 0.0
+    solve: Any = None
     for _ in range(STEPS):
-        origin, solve = point, sample.hessian(point.W)
+        origin = point
+        if quadratic:
+            solve = solve or sample.hessian(point.W)
+        else:
+            solve, damping = damped(sample, point, 0.1 * damping)
         fallen = 0.0
         for new in islice(quasi_newton(F, point, solve, quadratic), 20):
             fallen, point = point.value - new.value, new
             if fallen <= tol * abs(point.value) or fallen > FAR * abs(point.value):
                 break
-        else:
-            continue
         if fallen <= tol * abs(point.value):
             break
-    if last and not quadratic and origin.value - point.value > NEAR * abs(point.value):
+    moved = origin.value - point.value > NEAR * abs(point.value)
+    if last and not quadratic and (moved or damping):
         solve = sample.hessian(point.W)
     return point.W, solve
 

@@ -68,7 +68,8 @@ class Sample:
     def first(self, certain: int, size: int) -> "Sample":
         """Return the first rows: some whose s is known, and `size` that share the rest."""
         part, few = copy(self), slice(certain + size)
-        vars(part).pop("_thin", None)
+        for name in ("_thin", "bend_at_start"):
+            vars(part).pop(name, None)
         if self.stored is None or "A" in vars(self):
             part.A = self.A[few]
         part.rows, part.y, s, part.share = (
@@ -125,27 +126,37 @@ class Sample:
         rows = [slice(i, i + step) for i in range(0, len(self), step)]
         return np.asarray(sum(spread(part, rows, self.f.n_jobs)))
 
-    def curvature(self, p: Array, s: Array | None = None) -> Whole | Blocks:
-        """Return G -> P^-1 G with P the Hessian where the predicted means are p.
+    def bend(self, p: Array, s: Array | None = None) -> Array:
+        """Return the Hessian of the losses where the predicted means are p.
 
-        `s` are weights of the rows, if not their own.
-
-        For softmax with many parameters, P has the mean curvature of the classes.
+        `s` are weights of the rows, if not their own. Of softmax it has a block for each
+        pair of classes, or, with many parameters, is the mean one of the classes.
         """
         f, s = self.f, self.s if s is None else s
-        if isinstance(f.loss, Softmax) and f.n_params <= WHOLE:
-            return self.whole(p, s)
-        H = self.gram(s * bends(f.loss, p, s))
-        return Blocks([H + np.diag(g) for g in f.penalty])
-
-    def hessian(self, W: Array) -> Whole | Blocks:
-        """Return G -> P^-1 G with P the Hessian at W."""
-        return self.curvature(self.means(self.scores(W)))
-
-    def whole(self, p: Array, s: Array) -> Whole:
-        """Return the same of softmax, with all its blocks: diag(p) - p p' on every row."""
-        K, D = self.f.penalty.shape
+        if not (isinstance(f.loss, Softmax) and f.n_params <= WHOLE):
+            return self.gram(s * bends(f.loss, p, s))
+        K, D = f.penalty.shape
         H = np.zeros((K, D, K, D))
         for k, j in combinations(range(K), 2):
             H[k, :, j] = -self.gram(s * p[:, k] * p[:, j])
-        return Whole.of_pairs(H, self.f.penalty)
+        return H
+
+    @cached_property
+    def bend_at_start(self) -> Array:
+        """The same where each row has the mean of all: of one Gram matrix."""
+        f, K = self.f, self.f.n_outputs
+        q = np.bincount(self.y[:, 0].astype(np.intp), self.s, max(2, K)) / self.s.sum()
+        A = self.gram(self.s)
+        if not (isinstance(f.loss, Softmax) and f.n_params <= WHOLE):
+            return float(np.mean((q * (1 - q))[-K:])) * A
+        return -np.multiply.outer(np.triu(np.outer(q, q), 1), A).swapaxes(1, 2)
+
+    def inverse(self, H: Array) -> Whole | Blocks:
+        """Return G -> P^-1 G with P such a Hessian and the penalty."""
+        if H.ndim == 4:
+            return Whole.of_pairs(H.copy(), self.f.penalty)
+        return Blocks([H + np.diag(g) for g in self.f.penalty])
+
+    def hessian(self, W: Array) -> Whole | Blocks:
+        """Return the same at W."""
+        return self.inverse(self.bend(self.means(self.scores(W))))

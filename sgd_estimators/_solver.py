@@ -257,7 +257,7 @@ class Passes(Judge):
         size = samples.sizes[-1]
         for sample in samples:
             whole = len(sample) == f.n_active  # whose optimum is no estimate
-            tol = 1e-13 if whole else 2 * W.shape[1] / len(sample)
+            tol = 1e-13 if whole else W.shape[1] / len(sample)
             W, P = learn(sample, W, tol, last=len(sample) >= size)
             self._bound_by(sample, P)
             self.t += 1

@@ -55,7 +55,7 @@ class SubsetBound:
         bends = not isinstance(sample.f.loss, Squared)
         reach, most = np.zeros(len(p)), np.inf
         while True:
-            M: Any = sample.curvature(p, sample.share / (1 + 0.5 * reach))
+            M: Any = sample.inverse(sample.bend(p, sample.share / (1 + 0.5 * reach)))
             bound = 0.5 * float(np.sum(G * M(G)))
             bound = (math.sqrt(max(bound, 0.0)) + math.sqrt(0.5 * M.reach(rounding))) ** 2
             if M.hides(G, rounding) or (bends and not bound <= wanted):

@@ -11,11 +11,13 @@ from scipy.special import softmax
 from sklearn.datasets import load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
+from sklearn.preprocessing import StandardScaler
 
 from newton import least_squares, log_loss_objective, newton, squared_objective
 from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge, _gram, _wide
 from sgd_estimators._kernels.losses import Logistic, Softmax, Squared
 from sgd_estimators._kernels.objective import Objective
+from sgd_estimators._newton import GAIN, at, damped
 from sgd_estimators._rows import as_rows
 from sgd_estimators._sample import Sample
 from sgd_estimators._subset import SubsetBound
@@ -230,7 +232,33 @@ def test_the_hessian_of_all_classes(fit_intercept):
     V = rng.normal(size=(K, A.shape[1]))
     V -= V.mean(axis=0)  # where alone the classes are told apart
     G = (H @ V.ravel()).reshape(V.shape)
-    np.testing.assert_allclose(sample.whole(p, sample.s)(G), V, atol=1e-10)
+    np.testing.assert_allclose(sample.inverse(sample.bend(p))(G), V, atol=1e-10)
+    mean = np.tile(np.bincount(y[:, 0].astype(int), s) / s.sum(), (n, 1))
+    np.testing.assert_allclose(sample.bend_at_start, sample.bend(mean), atol=1e-13)
+
+
+@pytest.mark.parametrize("loss", [Logistic(), Softmax(3)])
+def test_a_damped_step_keeps_what_it_promises(loss):
+    n, d, K = 300, 4, getattr(loss, "n_classes", 1)
+    rng = np.random.default_rng(0)
+    rows, s = as_rows(rng.standard_t(3, size=(n, d)), True), np.full(n, 1 / n)
+    y = rng.integers(max(2, K), size=(n, 1)).astype(float)
+    sample = Sample(Objective(rows, loss, y, np.full(K, 1e-3)), np.arange(n), s, s)
+    F = sample.value_and_gradient
+
+    def kept(point, solve):
+        step = solve(point.G)
+        return (point.value - F(point.W - step)[0]) / (0.5 * np.sum(step * point.G))
+
+    near = at(F, np.zeros((K, d + 1)))
+    solve, damping = damped(sample, near, 0.0)
+    assert damping == 0
+    np.testing.assert_array_equal(solve(near.G), sample.hessian(near.W)(near.G))
+    far = at(F, rng.normal(scale=20, size=(K, d + 1)))  # most rows are sure of themselves
+    assert kept(far, sample.hessian(far.W)) < 0
+    solve, damping = damped(sample, far, 0.0)
+    assert damping > 0
+    assert kept(far, solve) >= GAIN
 
 
 @pytest.mark.parametrize("fit_intercept", [False, True])
@@ -287,6 +315,15 @@ def test_a_hessian_that_turns_is_made_anew(load_real):
     passes = [model.fit(X, y == 0).n_iter_ for model in models]
     assert all(model.converged_ for model in models)
     assert np.mean(passes) <= 17
+
+
+def test_a_mini_batch_with_rare_levels_is_learned_from(load_real):
+    # Where most rows are sure of themselves, steps that are not damped get nowhere.
+    X, y = load_real("covertype")  # 70 passes without
+    X = StandardScaler().fit_transform(X)
+    models = [SGDLogistic(C=100, tol=1e-2, random_state=seed).fit(X, y) for seed in (0, 1)]
+    assert all(model.converged_ for model in models)
+    assert np.mean([model.n_iter_ for model in models]) <= 55
 
 
 def test_newtons_method_ends_where_the_gradient_is_zero():
