@@ -156,5 +156,5 @@ def roots(f: Objective, W: Array, seed: int) -> Array:
     f.set_metric(*metric)  # the sample's own is a little off
     samples.keep(samples.places)
     sample = samples.sample(samples.sizes[-1])
-    found: Array = learn(sample, W, 0.1 * W.shape[1] / len(sample))[1].roots
+    found: Array = learn(sample, W, 0.05 * W.shape[1] / len(sample))[1].roots
     return found

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
+from ._blas import one_thread
 from ._inverses import ROWS, Blocks, Whole
 from ._kernels.losses import Softmax, Squared
 from ._kernels.objective import Objective
@@ -21,6 +22,10 @@ Array = NDArray[np.float64]
 
 PARTS, PART_BYTES = 16, 1 << 20  # of the rows: their number at most, their size at least
 MATRICES_BYTES = 1 << 25  # of the sums of more than two parts
+WIDE, FEW = (
+    256,
+    1024,
+)  # columns from which BLAS is quicker, and rows that it takes at a time
 SQUARES_A_PASS = 9  # of the columns that a product of the rows takes, a pass of one's time
 SPARSE = 5  # the same for CSR, of the non-zeros
 
@@ -39,7 +44,22 @@ def in_parts(f: Objective, part: Callable[[Any], Array]) -> Array:
 
 def gram(f: Objective, weight: Array | None) -> Array:
     """Return sum_i s_i x_i x_i' over the rows as they are seen."""
-    return in_parts(f, partial(f.rows.gram, weight=weight))
+    if issparse(f.rows.X) or f.rows.n_features < WIDE:
+        return in_parts(f, partial(f.rows.gram, weight=weight))
+    with one_thread():
+        return in_parts(f, partial(products, f, weight))
+
+
+def products(f: Objective, weight: Array | None, rows: Any) -> Array:
+    """Return the same over some rows, by BLAS."""
+    H: Any = 0.0
+    for begin in range(0, len(rows), FEW):
+        part = numbers(rows[begin : begin + FEW])
+        A = f.rows.seen(part)
+        if weight is not None:
+            A *= np.sqrt(weight[part])[:, None]
+        H += A.T @ A
+    return np.asarray(H)
 
 
 def passes(f: Objective) -> float:

@@ -77,7 +77,7 @@ class Judge:
         self.best = point, gap, name
         if self._certified(point.value, gap):
             return self._note("certified")
-        if near <= min(NEAR * wanted, FAR * self.floor):
+        if self._last(near, wanted):
             return self._note("no_improvement")
         return self._note(None)
 
@@ -148,8 +148,12 @@ class Judge:
 
     def _worth_a_try(self, subset: SubsetBound, near: float, wanted: float) -> bool:
         """Return whether the subset's bound may be small enough, and is worth its cost."""
-        rested = len(self.records) >= self.rest
-        return rested and near <= min(subset.part * wanted, self.retry)
+        rested = len(self.records) >= self.rest and near <= self.retry
+        return near <= subset.part * wanted and (rested or self._last(near, wanted))
+
+    def _last(self, near: float, wanted: float) -> bool:
+        """Return whether passes from here on would hardly change anything."""
+        return near <= min(NEAR * wanted, FAR * self.floor)
 
     def _above(self, point: Point) -> float:
         """Return how far a point is above the highest dual that is known."""

@@ -144,7 +144,10 @@ def damped(sample: Sample, point: Point, damping: float) -> tuple[Solve, float]:
 
 
 def learn(sample: Sample, W: Array, tol: float, last: bool = True) -> tuple[Array, Any]:
-    """Return the sample's optimum, to `tol` times f, and a P^-1: if `last`, one near it."""
+    """Return the sample's optimum, to `tol`, and a P^-1: if `last`, one near it.
+
+    Of a squared loss, it is a part of f.
+    """
     F, quadratic = sample.value_and_gradient, isinstance(sample.f.loss, Squared)
     point, damping = at(F, W), 0.0
     solve: Any = None
@@ -154,12 +157,13 @@ def learn(sample: Sample, W: Array, tol: float, last: bool = True) -> tuple[Arra
             solve = solve or sample.hessian(point.W)
         else:
             solve, damping = damped(sample, point, 0.1 * damping)
-        fallen = 0.0
+        enough = True
         for new in islice(quasi_newton(F, point, solve, quadratic), 20):
             fallen, point = point.value - new.value, new
-            if fallen <= tol * abs(point.value) or fallen > FAR * abs(point.value):
+            enough = fallen <= (tol * point.value if quadratic else tol)
+            if enough or fallen > FAR * abs(point.value):
                 break
-        if fallen <= tol * abs(point.value):
+        if enough:
             break
     moved = origin.value - point.value > NEAR * abs(point.value)
     if last and not quadratic and (moved or damping):

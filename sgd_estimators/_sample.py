@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
+from ._blas import one_thread
 from ._inverses import ROWS, Blocks, Whole
-from ._kernels.gram import gram
 from ._kernels.losses import Softmax
 from ._kernels.objective import Objective
 from ._pool import spread
@@ -21,7 +21,7 @@ from ._scores import bends, means
 Array = NDArray[np.float64]
 
 SPARSE = 0.25  # of the entries: with fewer, their products cost less than those of all
-PRODUCTS = 1 << 24  # of two numbers of a row, that are worth a thread's waking
+PRODUCTS = 1 << 22  # of two numbers of a row, that are worth a thread's waking
 WHOLE = 700  # parameters up to which softmax gets its Hessian as a whole
 
 
@@ -68,7 +68,7 @@ class Sample:
     def first(self, certain: int, size: int) -> "Sample":
         """Return the first rows: some whose s is known, and `size` that share the rest."""
         part, few = copy(self), slice(certain + size)
-        for name in ("_thin", "bend_at_start"):
+        for name in ("_thin", "squares", "bend_at_start"):
             vars(part).pop(name, None)
         if self.stored is None or "A" in vars(self):
             part.A = self.A[few]
@@ -116,15 +116,21 @@ class Sample:
             return np.asarray(self.stored.gram(range(len(h)), h))
 
         def part(rows: slice) -> Array:
-            few = range(rows.start, min(rows.stop, len(h)))
-            return gram(self.A, few, h)
+            B = np.sqrt(h[rows])[:, None] * self.A[rows]
+            return np.asarray(B.T @ B)
 
-        return self.total(part, max(ROWS, PRODUCTS // self.A.shape[1] ** 2))
+        with one_thread():
+            return self.total(part, max(ROWS, PRODUCTS // self.A.shape[1] ** 2))
 
     def total(self, part: Callable[[slice], Array], step: int) -> Array:
         """Return the sum of a function of parts of the rows, on threads where it pays."""
         rows = [slice(i, i + step) for i in range(0, len(self), step)]
         return np.asarray(sum(spread(part, rows, self.f.n_jobs)))
+
+    @cached_property
+    def squares(self) -> Array:
+        """sum_i s_i x_i x_i'."""
+        return self.gram(self.s)
 
     def bend(self, p: Array, s: Array | None = None) -> Array:
         """Return the Hessian of the losses where the predicted means are p.
@@ -132,24 +138,26 @@ class Sample:
         `s` are weights of the rows, if not their own. Of softmax it has a block for each
         pair of classes, or, with many parameters, is the mean one of the classes.
         """
-        f, s = self.f, self.s if s is None else s
+        f, alike = self.f, s is None and np.all(p == p[0])
+        s = self.s if s is None else s
+
+        def total(h: Array) -> Array:
+            return h[0] * self.squares if alike else self.gram(s * h)
+
         if not (isinstance(f.loss, Softmax) and f.n_params <= WHOLE):
-            return self.gram(s * bends(f.loss, p, s))
+            return total(bends(f.loss, p, s))
         K, D = f.penalty.shape
         H = np.zeros((K, D, K, D))
         for k, j in combinations(range(K), 2):
-            H[k, :, j] = -self.gram(s * p[:, k] * p[:, j])
+            H[k, :, j] = -total(p[:, k] * p[:, j])
         return H
 
     @cached_property
     def bend_at_start(self) -> Array:
-        """The same where each row has the mean of all: of one Gram matrix."""
-        f, K = self.f, self.f.n_outputs
-        q = np.bincount(self.y[:, 0].astype(np.intp), self.s, max(2, K)) / self.s.sum()
-        A = self.gram(self.s)
-        if not (isinstance(f.loss, Softmax) and f.n_params <= WHOLE):
-            return float(np.mean((q * (1 - q))[-K:])) * A
-        return -np.multiply.outer(np.triu(np.outer(q, q), 1), A).swapaxes(1, 2)
+        """The same where each row has the mean of all."""
+        K = self.f.n_outputs
+        share = np.bincount(self.y[:, 0].astype(np.intp), self.s, max(2, K)) / self.s.sum()
+        return self.bend(np.tile(share[-K:], (len(self), 1)))
 
     def inverse(self, H: Array) -> Whole | Blocks:
         """Return G -> P^-1 G with P such a Hessian and the penalty."""

@@ -33,7 +33,7 @@ from ._newton import (
     learn,
     quasi_newton,
 )
-from ._sample import WHOLE
+from ._sample import WHOLE, Sample
 from ._state import Outcome
 from ._subset import SubsetBound
 from ._wide import dual_ascent, least_squares, newton
@@ -256,9 +256,10 @@ class Passes(Judge):
         W = _auto.start(f) if start is None else f.rows.from_user(*start)
         size = samples.sizes[-1]
         for sample in samples:
-            whole = len(sample) == f.n_active  # whose optimum is no estimate
-            tol = 1e-13 if whole else W.shape[1] / len(sample)
-            W, P = learn(sample, W, tol, last=len(sample) >= size)
+            m = len(sample)
+            # The optimum of m rows is d / 2m above f*; of all rows, it is no estimate.
+            tol = W.shape[1] / (2 * m) if m < f.n_active else 1e-13
+            W, P = learn(sample, W, tol, last=m >= size and self._cheap(sample))
             self._bound_by(sample, P)
             self.t += 1
         point = at(F, W)
@@ -276,7 +277,7 @@ class Passes(Judge):
             begun, near = point.value, [decrement(point, P)]
             pairs: Pairs = deque(maxlen=MEMORY)
             # A mini-batch's own tells more of this point than all rows' of another one.
-            turning = not squared and len(sample) * passes(f) <= f.n_active
+            turning = not squared and self._cheap(sample)
             for _ in range(PATIENCE):
                 new = next(quasi_newton(F, point, P, squared, pairs), None)
                 if new is None:
@@ -305,6 +306,10 @@ class Passes(Judge):
                 sample = samples.bent(size, point.W)
             P = sample.hessian(point.W)
             self._bound_by(sample, P)
+
+    def _cheap(self, sample: Sample) -> bool:
+        """Return whether a sample's Hessian takes no longer than a pass."""
+        return len(sample) * passes(self.f) <= self.f.n_active
 
     def _soonest(self, most: int, size: int, near: list[float]) -> int:
         """Return how many rows the Hessian is to have for the run to end soonest.

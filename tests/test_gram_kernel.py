@@ -6,8 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sgd_estimators import SGDLinearRegressor, SGDRidge
+from sgd_estimators import SGDLinearRegressor, SGDRidge, _gram
 from sgd_estimators._kernels.gram import forms, gram, lay_out, see
+from sgd_estimators._kernels.losses import Logistic
+from sgd_estimators._kernels.objective import Objective
+from sgd_estimators._rows import as_rows
 
 rng = np.random.default_rng(0)
 
@@ -114,3 +117,18 @@ def test_squares_beyond_float64_are_named():
     X = rng.normal(size=(30, 2)) * 1e200
     with pytest.raises(ValueError, match="squares are beyond float64"):
         SGDRidge().fit(X, X[:, 0])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_wide_products_by_blas_are_those_of_the_kernel(weighted, monkeypatch):
+    monkeypatch.setattr(_gram, "FEW", 7)
+    rng = np.random.default_rng(0)
+    n, d = 60, 5
+    rows = as_rows(rng.normal(size=(n, d)).astype(np.float32), True)
+    f = Objective(rows, Logistic(), np.zeros((n, 1)), np.ones(1), None, np.arange(3, n, 2))
+    f.set_metric(rng.normal(size=d), rng.uniform(0.5, 2, d))
+    weight = rng.random(n) if weighted else None
+    found = [_gram.gram(f, weight)]
+    monkeypatch.setattr(_gram, "WIDE", 1)
+    found.append(_gram.gram(f, weight))
+    assert_allclose(*found, rtol=1e-12, atol=1e-12)

@@ -14,7 +14,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import StandardScaler
 
 from newton import least_squares, log_loss_objective, newton, squared_objective
-from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge, _gram, _wide
+from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge, _gram, _judge, _wide
 from sgd_estimators._kernels.losses import Logistic, Softmax, Squared
 from sgd_estimators._kernels.objective import Objective
 from sgd_estimators._newton import GAIN, at, damped
@@ -343,3 +343,20 @@ def test_a_bound_that_failed_rests_as_many_passes_as_it_took(monkeypatch):
         model = SGDLogistic(C=np.inf, tol=1e-2, max_iter=40, random_state=0).fit(X, y)
     cost = 2 * 200 / 9 * 1000 / 6000  # of a try in passes, at least
     assert 1 <= len(tries) <= 2 + model.n_iter_ / cost
+
+
+def test_a_bound_that_rests_is_tried_before_the_end(monkeypatch):
+    gap, tries = SubsetBound.gap, []
+
+    def late(self, *args):  # the first try fails, and the bound rests for all passes
+        tries.append(1)
+        return np.inf if len(tries) == 1 else gap(self, *args)
+
+    monkeypatch.setattr(SubsetBound, "gap", late)
+    monkeypatch.setattr(_judge, "TRY", 1e6)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60_000, 20))
+    y = X[:, :3].sum(axis=1) + rng.logistic(size=60_000) > 0
+    model = SGDLogistic(C=np.inf, tol=1e-2, random_state=0).fit(X, y)
+    assert model.converged_
+    assert len(tries) == 2
