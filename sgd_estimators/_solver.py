@@ -44,6 +44,7 @@ KEPT = 1 << 25  # bytes that a Hessian and its mini-batch may always take
 SHARE = 0.1  # of the bytes of X that they may take
 PATIENCE = 16  # passes that a sample's rows serve for
 TURNED, FORGET = 0.05, 0.5  # of a turn: it goes on; what steps told of the last P is old
+WILD = 2  # times the decrement before: a Hessian that is believed the second time
 SLOW = 0.03  # what a pass may leave of the decrement
 WHOLE_BYTES = 1 << 28  # that a Hessian of all classes may take, in float32
 FEW = 3  # steps of Newton's method before the way by the rows
@@ -277,7 +278,7 @@ class Passes(Judge):
             begun, near = point.value, [decrement(point, P)]
             pairs: Pairs = deque(maxlen=MEMORY)
             # A mini-batch's own tells more of this point than all rows' of another one.
-            turning = not squared and self._cheap(sample)
+            turning, doubted = not squared and self._cheap(sample), False
             for _ in range(PATIENCE):
                 new = next(quasi_newton(F, point, P, squared, pairs), None)
                 if new is None:
@@ -287,12 +288,15 @@ class Passes(Judge):
                 if stop := self._judge(point, near[-1]):
                     return stop
                 if turning and near[-1] > SLOW * near[-2]:
-                    P = sample.hessian(point.W)
-                    before, near[-1] = near[-1], decrement(point, P)
-                    turned = turn(before, near[-1])
-                    turning = turned > TURNED
-                    if turned > FORGET:
-                        pairs.clear()
+                    other, before = sample.hessian(point.W), near[-1]
+                    after = decrement(point, other)
+                    doubted = after > WILD * before and not doubted
+                    if not doubted:
+                        P, near[-1] = other, after
+                        turned = turn(before, after)
+                        turning = turned > TURNED
+                        if turned > FORGET:
+                            pairs.clear()
                 if self._soonest(samples.most, size, near) != size:
                     break
             if point.value >= begun and size >= samples.most:
