@@ -22,10 +22,8 @@ Array = NDArray[np.float64]
 
 PARTS, PART_BYTES = 16, 1 << 20  # of the rows: their number at most, their size at least
 MATRICES_BYTES = 1 << 25  # of the sums of more than two parts
-WIDE, FEW = (
-    256,
-    1024,
-)  # columns from which BLAS is quicker, and rows that it takes at a time
+WIDE = 256  # columns from which BLAS is quicker, on ...
+FEW = 1024  # rows at a time
 SQUARES_A_PASS = 9  # of the columns that a product of the rows takes, a pass of one's time
 SPARSE = 5  # the same for CSR, of the non-zeros
 

@@ -326,6 +326,14 @@ def test_a_mini_batch_with_rare_levels_is_learned_from(load_real):
     assert np.mean([model.n_iter_ for model in models]) <= 55
 
 
+def test_a_hessian_that_sees_the_point_far_away_is_not_believed_at_once(load_real):
+    X, y = load_real("a9a")  # 23 passes where it is: some with a rate of 0.001
+    X = StandardScaler(with_mean=False).fit_transform(X)
+    model = SGDLogistic(tol=0.1, random_state=0).fit(X, y)
+    assert model.converged_
+    assert model.n_iter_ <= 15
+
+
 def test_newtons_method_ends_where_the_gradient_is_zero():
     rows, y = as_rows(np.zeros((6, 2)), False), np.tile([[0.0], [1.0], [2.0]], (2, 1))
     f = Objective(rows, Softmax(3), y, np.full(3, 0.1))
