@@ -234,7 +234,7 @@ def test_the_hessian_of_all_classes(fit_intercept):
     G = (H @ V.ravel()).reshape(V.shape)
     np.testing.assert_allclose(sample.inverse(sample.bend(p))(G), V, atol=1e-10)
     mean = np.tile(np.bincount(y[:, 0].astype(int), s) / s.sum(), (n, 1))
-    np.testing.assert_allclose(sample.bend_at_start, sample.bend(mean), atol=1e-13)
+    np.testing.assert_allclose(sample.bend_at_start, sample.bend(mean, s), atol=1e-13)
 
 
 @pytest.mark.parametrize("loss", [Logistic(), Softmax(3)])
