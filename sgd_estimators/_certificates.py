@@ -10,13 +10,14 @@ of scores whose large terms cancel, and that of the gradient.
 
 import math
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
 
 from ._gram import gram
-from ._kernels.losses import Softmax, Squared
+from ._kernels.losses import Squared
 from ._kernels.objective import Objective
 from ._kernels.rows import span
 from ._scores import apart
@@ -186,34 +187,31 @@ class Certificate:
 
     @property
     def _constants(self) -> tuple[Array, Array]:
-        """The mean row, and (1/S) sum_i s_i target_i x_i for each class; a pass, once."""
+        """The mean row, and (1/S) sum_i s_i target_i x_i for each class; a pass, once.
+
+        The second is empty for squared losses.
+        """
         f, rows = self.f, self.f.rows
         if self._centre is None:
             d = f.rows.n_features
-            ones = Objective(
-                f.rows,
-                Squared(),
-                np.ones((f.rows.n_rows, 1)),
-                [0.0],
-                f.weight,
-                f.active,
-            )
-            ones.n_jobs = f.n_jobs
-            zero = np.zeros((1, d + f.rows.fit_intercept))
-            mean = -ones.value_and_gradient(zero)[1][0, :d]
-            share = 1 / f.n_outputs if isinstance(f.loss, Softmax) else 0.5
-            at_zero = f.value_and_gradient(np.zeros((f.n_outputs, zero.shape[1])))[1]
-            self._centre = mean, share * mean - at_zero[:, :d]
+            y = np.ones((f.rows.n_rows, 1))
+            if not self._squared:
+                y = np.hstack([y, self._hot(f.y)])
+            K = y.shape[1]
+            linear = Objective(f.rows, Squared(), y, np.zeros(K), f.weight, f.active)
+            linear.n_jobs = f.n_jobs
+            at_zero = np.zeros((K, d + f.rows.fit_intercept))
+            sums = -linear.value_and_gradient(at_zero)[1][:, :d]
+            self._centre = sums[0], sums[1:]
             self._seen = rows.mean, rows.scale
         centre, scale = self._seen
         if rows.scale is not scale:  # the metric has changed since
             mean, targets = self._centre
             shift = centre - rows.mean
-            own = None if self._squared else self._own_classes(self._shares)[:, None]
-            self._centre = (
-                (mean * scale + shift) / rows.scale,
-                (targets * scale + (0.0 if own is None else own * shift)) / rows.scale,
-            )
+            if len(targets):
+                own = self._own_classes(self._shares)[:, None]
+                targets = (targets * scale + own * shift) / rows.scale
+            self._centre = (mean * scale + shift) / rows.scale, targets
             self._seen = rows.mean, rows.scale
         return self._centre
 
@@ -268,8 +266,7 @@ class Certificate:
             q = q[:, -f.n_outputs :]
         y = np.zeros((f.rows.n_rows, f.n_outputs))
         label = f.take(f.y)
-        hot = label if f.n_outputs == 1 else label == np.arange(f.n_outputs)
-        y[span(f.indices)] = hot - q
+        y[span(f.indices)] = self._hot(label) - q
         linear = Objective(f.rows, Squared(), y, np.zeros(len(W)), f.weight, f.active)
         linear.n_jobs = f.n_jobs
         penalised = 0.5 * float(np.sum(f.penalty * W**2))
@@ -278,6 +275,11 @@ class Certificate:
         off = np.abs(off) + self.rounding(W, value)
         far = 0.5 * float(np.sum(off[:, :d] ** 2 / f.penalty[:, :d]))
         return value - apart(s, Z, q) - far - float(self.noise(W, value).sum())
+
+    def _hot(self, label: Array) -> Any:
+        """Return for each output whether a label is its class."""
+        K = self.f.n_outputs
+        return label if K == 1 else label == np.arange(K)
 
     @cached_property
     def _shares(self) -> Array:

@@ -28,7 +28,8 @@ deterministic = settings(derandomize=True, deadline=None, database=None, max_exa
 def test_equals_the_formula(loss, storage, fit_intercept):
     p = draw(loss, fit_intercept=fit_intercept)
     f = p.kernel(storage)
-    assert_equal(f.value_and_gradient(p.W), p.value_and_gradient(p.W))
+    for W in (p.W, 0 * p.W, p.W):  # where W is 0, no score is computed
+        assert_equal(f.value_and_gradient(W), p.value_and_gradient(W))
     for batch in (p.active[:1], p.active[5:16], p.active[::-2]):
         want = p.value_and_gradient(p.W, batch)
         assert_equal(f.value_and_gradient(p.W, batch), want)

@@ -19,8 +19,8 @@ def norms(
     indices: NDArray[Any],
     indptr: NDArray[Any],
     rows: NDArray[np.intp],
-    share: Array,
-    pull: Array,
+    share: Array | None,
+    pull: Array | None,
     out: Array,
 ) -> None: ...
 def powers(

@@ -32,15 +32,19 @@ def sums(const real[::1] x, const index[::1] indices, const index[::1] indptr,
 def norms(const real[::1] x, const index[::1] indices, const index[::1] indptr,
           const Py_ssize_t[::1] rows, const double[::1] share, const double[::1] pull,
           double[::1] out):
-    """Write sum_j share_j x_ij^2 - 2 pull_j x_ij of some rows."""
+    """Write sum_j share_j x_ij^2 - 2 pull_j x_ij of some rows, or sum_j x_ij^2 of None."""
     cdef Py_ssize_t i, r
+    cdef bint plain = share is None
     cdef index p
     cdef double total
     with nogil:
         for r in range(rows.shape[0]):
             i, total = rows[r], 0.0
             for p in range(indptr[i], indptr[i + 1]):
-                total += x[p] * (share[indices[p]] * x[p] - 2 * pull[indices[p]])
+                if plain:
+                    total += x[p] * <double>x[p]
+                else:
+                    total += x[p] * (share[indices[p]] * x[p] - 2 * pull[indices[p]])
             out[r] = total
 
 

@@ -163,11 +163,14 @@ cdef class CsrRows(Rows):
         fourth += (n - count) * mean**4
         return mean, second / n, fourth / n
 
-    def norms(self, rows, share):
-        """Yield (rows, sum_j share_j (x_ij - mean_j)^2): all at once."""
-        X, pull, found = self.X, share * self.mean, np.empty(len(rows))
+    def norms(self, rows, share=None):
+        """Yield (rows, sum_j share_j (x_ij - mean_j)^2): all at once; share None: all 1."""
+        X, pull, found = self.X, None, np.empty(len(rows))
+        if share is not None or self.mean.any():
+            share = np.ones(self.n_features) if share is None else share
+            pull = share * self.mean
         norms(X.data, X.indices, X.indptr, numbers(rows), share, pull, found)
-        yield span(rows), found + self.mean @ pull
+        yield span(rows), found if pull is None else found + self.mean @ pull
 
     def gram(self, rows, weight):
         """Return sum_i s_i x_i x_i' in the metric, the intercept's column included."""
@@ -214,6 +217,8 @@ cdef void csr_add(const real* x, const index* indices, const index* indptr, Rows
         begin, end = indptr[rows.batch[i]], indptr[rows.batch[i] + 1]
         for k in range(K):
             a, r = A + k * rows.width, Z[i * K + k]
+            if r == 0:  # as of an indicator of classes
+                continue
             a[rows.n_features] += r
             for p in range(begin, end):
                 a[indices[p]] += r * x[p]

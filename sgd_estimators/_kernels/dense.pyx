@@ -66,8 +66,12 @@ cdef class ArrayRows(Rows):
         first /= total
         return pilot + first, np.maximum(second / total - first * first, 0.0)
 
-    def norms(self, rows, share):
-        """Yield (part of rows, sum_j share_j (x_ij - mean_j)^2) a block after the other."""
+    def norms(self, rows, share=None):
+        """Yield (part of rows, sum_j share_j (x_ij - mean_j)^2) a block after the other.
+
+        A share of None is all 1.
+        """
+        share = np.ones(self.n_features) if share is None else share
         for part, block in self.blocks(rows):
             block = block - self.mean
             yield part, np.einsum("ij,ij,j->i", block, block, share)

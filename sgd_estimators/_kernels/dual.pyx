@@ -54,7 +54,7 @@ cdef class Dual(Objective):
         self._duals = np.zeros((f.rows.n_rows, f.n_outputs))
         self._centre = np.zeros(f.n_outputs)
         self._norms, self._along = np.zeros((2, f.rows.n_rows))
-        for part, norms in f.rows.norms(f.indices, np.ones(f.rows.n_features)):
+        for part, norms in f.rows.norms(f.indices):
             np.asarray(self._norms)[part] = norms
         if f.rows.mean.any():
             for part, block in f.rows.blocks(f.indices):

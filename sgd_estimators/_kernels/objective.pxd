@@ -18,6 +18,7 @@ cdef class Objective:
     cdef const double* _lambda
     cdef double[:, ::1] _penalty, _V, _A, _Z
     cdef double[::1] _losses
+    cdef bint _at_zero
     cdef double gradient(self, const double* W, const Py_ssize_t* batch,
                          Py_ssize_t size, double* G) noexcept nogil
     cdef double gradient_one(self, const double* W, const Py_ssize_t* row,

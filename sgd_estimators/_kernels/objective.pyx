@@ -129,6 +129,7 @@ cdef class Objective:
     cdef void begin(self, const double* W) noexcept nogil:
         memset(&self._A[0, 0], 0, self.n_outputs * self.rows.width * sizeof(double))
         memset(&self._losses[0], 0, self.n_outputs * sizeof(double))
+        self._at_zero = False
         self.rows.enter(W, self.n_outputs, &self._V[0, 0])
 
     cdef void accumulate(self, const Py_ssize_t* batch, Py_ssize_t size) noexcept nogil:
@@ -152,7 +153,10 @@ cdef class Objective:
         cdef Py_ssize_t K = self.n_outputs
         cdef double* Z = &self._Z[0, 0]
         self.rows.load(batch, size)
-        self.rows.dot(&self._V[0, 0], K, Z)
+        if self._at_zero:
+            memset(Z, 0, size * K * sizeof(double))
+        else:
+            self.rows.dot(&self._V[0, 0], K, Z)
         self.loss.differentiate(&self._y[0, 0], self._s, batch, size, K,
                                 &self._losses[0], Z)
 
@@ -238,8 +242,10 @@ cdef class Objective:
         if whole:
             order = self.take_order()
         cdef Py_ssize_t m, left = order.n, unwatched = BETWEEN
+        cdef bint at_zero = not np.any(W)
         with nogil:
             self.begin(&W[0, 0] if self.n_params > 0 else NULL)
+            self._at_zero = at_zero  # where scores need no look at X
             while left > 0:
                 m = min(WINDOW, left)
                 self.accumulate(order.next(m), m)
