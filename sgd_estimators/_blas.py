@@ -8,6 +8,8 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
+WIDE = 256  # columns from which its products are quicker than ours
+
 
 @cache
 def _controller() -> Any:

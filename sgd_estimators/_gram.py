@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-from ._blas import one_thread
+from ._blas import WIDE, one_thread
 from ._inverses import ROWS, Blocks, Whole
 from ._kernels.losses import Softmax, Squared
 from ._kernels.objective import Objective
@@ -22,8 +22,7 @@ Array = NDArray[np.float64]
 
 PARTS, PART_BYTES = 16, 1 << 20  # of the rows: their number at most, their size at least
 MATRICES_BYTES = 1 << 25  # of the sums of more than two parts
-WIDE = 256  # columns from which BLAS is quicker, on ...
-FEW = 1024  # rows at a time
+FEW = 1024  # rows of a product by BLAS
 SQUARES_A_PASS = 9  # of the columns that a product of the rows takes, a pass of one's time
 SPARSE = 5  # the same for CSR, of the non-zeros
 

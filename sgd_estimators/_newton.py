@@ -32,7 +32,8 @@ Pairs = deque[tuple[Array, Array, float]]  # a step, how the gradient changed, 1
 ROWS_A_PARAMETER = 5  # of the first mini-batch
 GROWTH = 4
 FAR, NEAR = 0.1, 0.01  # a fall of f by these shares has changed the Hessian, somewhat
-PASSES = 8  # multiplications of an entry of X that a Gram matrix may cost
+ENOUGH = 16  # of the last one, where its Gram matrix costs, of each entry of X, ...
+CHEAP, DEAR = 4, 8  # ... so many multiplications
 KEPT = 1 << 22  # bytes of rows that may always be kept
 SHARE = 0.05  # of the bytes of X that may be
 STEPS = 8  # Hessians that a mini-batch is worth
@@ -174,7 +175,7 @@ def learn(sample: Sample, W: Array, tol: float, last: bool = True) -> tuple[Arra
 class Samples:
     """Draws mini-batches that grow, of rows as they are met: by weight.
 
-    The last one holds at most as many rows as make its Gram matrix cost a pass or so.
+    The last one holds ENOUGH rows, if their Gram matrix costs about a pass.
     """
 
     def __init__(self, f: Objective, seed: int) -> None:
@@ -187,7 +188,9 @@ class Samples:
         if width > WHOLE:
             width = D
         least = max(ROWS_A_PARAMETER * width, 256)
-        last = min(n, room, max(least, PASSES * f.n_outputs * n // width))
+        once = f.n_outputs * n // width  # rows for a multiplication of each entry of X
+        last = int(np.clip(ENOUGH * width, CHEAP * once, DEAR * once))
+        last = min(n, room, max(least, last))
         if 4 * last > n and n <= room:
             last = n
         self.sizes, self.most = [last], min(n, room)

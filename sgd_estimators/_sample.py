@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-from ._blas import one_thread
+from ._blas import WIDE, one_thread
 from ._inverses import ROWS, Blocks, Whole
+from ._kernels.gram import gram
 from ._kernels.losses import Softmax
 from ._kernels.objective import Objective
 from ._pool import spread
@@ -21,7 +22,7 @@ from ._scores import bends, means
 Array = NDArray[np.float64]
 
 SPARSE = 0.25  # of the entries: with fewer, their products cost less than those of all
-PRODUCTS = 1 << 22  # of two numbers of a row, that are worth a thread's waking
+PRODUCTS = 1 << 24  # of two numbers of a row, that are worth a thread's waking
 WHOLE = 700  # parameters up to which softmax gets its Hessian as a whole
 
 
@@ -116,6 +117,8 @@ class Sample:
             return np.asarray(self.stored.gram(range(len(h)), h))
 
         def part(rows: slice) -> Array:
+            if self.A.shape[1] < WIDE:
+                return np.asarray(gram(self.A[rows], range(len(h[rows])), h[rows]))
             B = np.sqrt(h[rows])[:, None] * self.A[rows]
             return np.asarray(B.T @ B)
 
