@@ -10,14 +10,13 @@ of scores whose large terms cancel, and that of the gradient.
 
 import math
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
 
 from ._gram import gram
-from ._kernels.losses import Squared
+from ._kernels.losses import Softmax, Squared
 from ._kernels.objective import Objective
 from ._kernels.rows import span
 from ._scores import apart
@@ -187,22 +186,22 @@ class Certificate:
 
     @property
     def _constants(self) -> tuple[Array, Array]:
-        """The mean row, and (1/S) sum_i s_i target_i x_i for each class; a pass, once.
+        """The mean row, and (1/S) sum_i s_i target_i x_i for each class, computed once.
 
         The second is empty for squared losses.
         """
         f, rows = self.f, self.f.rows
         if self._centre is None:
-            d = f.rows.n_features
-            y = np.ones((f.rows.n_rows, 1))
-            if not self._squared:
-                y = np.hstack([y, self._hot(f.y)])
-            K = y.shape[1]
-            linear = Objective(f.rows, Squared(), y, np.zeros(K), f.weight, f.active)
-            linear.n_jobs = f.n_jobs
-            at_zero = np.zeros((K, d + f.rows.fit_intercept))
-            sums = -linear.value_and_gradient(at_zero)[1][:, :d]
-            self._centre = sums[0], sums[1:]
+            mean = self._sums(np.ones((f.rows.n_rows, 1)))
+            if self._squared:
+                targets = mean[:0]
+            elif isinstance(f.loss, Softmax):
+                zero = np.zeros((f.n_outputs, mean.shape[1]))
+                targets = mean / f.n_outputs - f.value_and_gradient(zero)[1]
+            else:
+                targets = self._sums(f.y)
+            d = rows.n_features
+            self._centre = mean[0, :d], targets[:, :d]
             self._seen = rows.mean, rows.scale
         centre, scale = self._seen
         if rows.scale is not scale:  # the metric has changed since
@@ -214,6 +213,14 @@ class Certificate:
             self._centre = (mean * scale + shift) / rows.scale, targets
             self._seen = rows.mean, rows.scale
         return self._centre
+
+    def _sums(self, y: Array) -> Array:
+        """Return (1/S) sum_i s_i y_i x_i, in a pass that computes no scores."""
+        f, K = self.f, y.shape[1]
+        linear = Objective(f.rows, Squared(), y, np.zeros(K), f.weight, f.active)
+        linear.n_jobs = f.n_jobs
+        zero = np.zeros((K, f.rows.n_features + f.rows.fit_intercept))
+        return -np.asarray(linear.value_and_gradient(zero)[1])
 
     def _entropy_gap(self, W: Array, value: float, G: Array, rounding: Array) -> Array:
         """Return the gap of the logistic and the softmax loss.
@@ -266,20 +273,14 @@ class Certificate:
             q = q[:, -f.n_outputs :]
         y = np.zeros((f.rows.n_rows, f.n_outputs))
         label = f.take(f.y)
-        y[span(f.indices)] = self._hot(label) - q
-        linear = Objective(f.rows, Squared(), y, np.zeros(len(W)), f.weight, f.active)
-        linear.n_jobs = f.n_jobs
+        hot = label if f.n_outputs == 1 else label == np.arange(f.n_outputs)
+        y[span(f.indices)] = hot - q
         penalised = 0.5 * float(np.sum(f.penalty * W**2))
         value = f.loss.slopes(label, s, Z.copy()) + penalised
-        off = linear.value_and_gradient(np.zeros(W.shape))[1] + f.penalty * W
+        off = f.penalty * W - self._sums(y)
         off = np.abs(off) + self.rounding(W, value)
         far = 0.5 * float(np.sum(off[:, :d] ** 2 / f.penalty[:, :d]))
         return value - apart(s, Z, q) - far - float(self.noise(W, value).sum())
-
-    def _hot(self, label: Array) -> Any:
-        """Return for each output whether a label is its class."""
-        K = self.f.n_outputs
-        return label if K == 1 else label == np.arange(K)
 
     @cached_property
     def _shares(self) -> Array:
