@@ -4,11 +4,11 @@
 #   make test           set up, then run the tests and the doctests
 #   make build          (the default) the editable install, kernels up to date
 #   make lint format types docs bench
-#   make debug-test     the tests that are not slow on kernels built with bounds checks
+#   make debug-test     the tests of what calls kernels, which are built with bounds checks
 #   make fuzz           random calls on kernels that AddressSanitizer and UBSan instrument
 #   make coverage       the tests, and which lines of the Python code they leave out
-#   make wheel-test     sdist -> wheel -> the estimators' tests on it, installed elsewhere
-#   make oldest-test    the same on the oldest numpy, scipy and scikit-learn allowed
+#   make wheel-test     sdist -> wheel -> some tests and the doctests on it, installed elsewhere
+#   make oldest-test    the estimators' tests on the oldest numpy, scipy and scikit-learn allowed
 #   make freethreaded-test  the tests without the GIL, where FREETHREADED (python3.14t) is there
 #   make clean          remove what was built (rm -rf .venv removes the rest)
 #
@@ -136,12 +136,13 @@ bench: build $(VENV)/.extra-bench $(VENV)/.peers
 
 # A build beside the release build, put before it on the path. It runs from its own folder,
 # so that no subprocess of a test imports the release kernels from the current one.
+ABOVE := common docs display display_descent export labels lecture migration search
 debug-test: $(VENV)/.installed
 	SGD_ESTIMATORS_DEBUG=1 $(BIN)/python setup.py --quiet \
 		build --build-base build/debug --build-lib build/debug/lib
 	cd build/debug && PYTHONPATH="$(CURDIR)/build/debug/lib" \
 		"$(abspath $(BIN))/pytest" -n 2 -m "not slow" -c ../../pyproject.toml ../../tests \
-		$(PYTEST_ARGS)
+		$(ABOVE:%=--ignore=../../tests/test_%.py) $(PYTEST_ARGS)
 
 # Another such build, for gcc; Python itself is not instrumented, so its runtime comes first.
 runtime = $$($(COMPILER) -print-file-name=$(1))
@@ -176,13 +177,13 @@ copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT \
 endef
 
 # Its code is that of `make test`: what may differ is what is in it, and what it meets.
-INSTALLED := $(addprefix tests/test_,common.py estimators.py callbacks.py run.py labels.py)
+INSTALLED := $(addprefix tests/test_,estimators.py callbacks.py run.py labels.py)
 wheel-test: build/.wheel
 	$(call test_wheel,build/wheel-venv,,-m "not slow" $(INSTALLED) --pyargs sgd_estimators)
 
 # The oldest numpy and scipy have wheels for Python 3.11 only.
 oldest-test: build/.wheel
-	$(call test_wheel,build/oldest-venv,$(FLOORS),$(INSTALLED))
+	$(call test_wheel,build/oldest-venv,$(FLOORS),tests/test_common.py $(INSTALLED))
 
 # polars has no free-threaded wheels.
 FREE := build/freethreaded-venv

@@ -149,10 +149,14 @@ def newton(X, y, penalty, weight=None, fit_intercept=True, accuracy=1e-11):
     for _ in range(100):
         G = (share[:, None] * (P - T)).T @ U + ridge * V
         H = pin.copy()
+        for begin in range(0, len(U), 2048):  # rows that stay in the cache
+            part = slice(begin, begin + 2048)
+            for j in range(K):
+                for k in range(j + 1):
+                    curve = share[part] * P[part, j] * ((j == k) - P[part, k])
+                    H[j, :, k] += (U[part] * curve[:, None]).T @ U[part]
         for j in range(K):
-            for k in range(j, K):
-                curve = share * P[:, j] * ((j == k) - P[:, k])
-                H[j, :, k] = H[k, :, j] = (U * curve[:, None]).T @ U
+            H[:j, :, j] = H[j, :, :j].transpose(1, 0, 2)
         H = H.reshape(K * d, K * d) + np.diag(ridge.ravel())
         unit = 1 / np.sqrt(np.where(np.diag(H) > 0, np.diag(H), 1))
         equilibrated = unit[:, None] * H * unit
