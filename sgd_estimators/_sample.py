@@ -117,9 +117,10 @@ class Sample:
             return np.asarray(self.stored.gram(range(len(h)), h))
 
         def part(rows: slice) -> Array:
-            if self.A.shape[1] < WIDE:
-                return np.asarray(gram(self.A[rows], range(len(h[rows])), h[rows]))
-            B = np.sqrt(h[rows])[:, None] * self.A[rows]
+            A, s = self.A[rows], h[rows]
+            if A.shape[1] < WIDE:
+                return np.asarray(gram(A, range(len(s)), s))
+            B = np.sqrt(s)[:, None] * A
             return np.asarray(B.T @ B)
 
         with one_thread():
