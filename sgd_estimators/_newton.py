@@ -175,7 +175,7 @@ def learn(sample: Sample, W: Array, tol: float, last: bool = True) -> tuple[Arra
 class Samples:
     """Draws mini-batches that grow, of rows as they are met: by weight.
 
-    The last one holds ENOUGH rows, if their Gram matrix costs about a pass.
+    The last one holds ENOUGH rows a parameter, if their Gram matrix costs about a pass.
     """
 
     def __init__(self, f: Objective, seed: int) -> None:
