@@ -1,20 +1,61 @@
 """Threads that wait for work, so that a pass need not start its own."""
 
+import ctypes
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from functools import cache
+from contextlib import suppress
+from queue import SimpleQueue
+from threading import Lock, Thread
 from typing import Any
 
+_cpu = None  # returns the number of this thread's CPU, where threads may keep off it
+if hasattr(os, "sched_setaffinity"):
+    _cpu = getattr(ctypes.CDLL(None), "sched_getcpu", None)
 
-@cache
-def _pool(n_threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(n_threads, "sgd_estimators")
+
+class Pool:
+    """Threads that take jobs from a queue: as many as were ever asked for at once."""
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Have no threads yet."""
+        self.jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self.threads: list[Thread] = []
+        self.off: int | None = None  # the CPU that they keep off
+        self.changing = Lock()
+
+    def submit(self, job: Callable[[], None], n_threads: int) -> None:
+        """Have a job done by each of so many threads."""
+        with self.changing:
+            while len(self.threads) < n_threads:
+                thread = Thread(target=self._serve, name="sgd_estimators", daemon=True)
+                self.threads.append(thread)
+                thread.start()
+                self.off = None
+            if _cpu and (cpu := _cpu()) != self.off:
+                self._keep_off(cpu)
+        for _ in range(n_threads):
+            self.jobs.put(job)
+
+    def _keep_off(self, cpu: int) -> None:
+        """Keep the threads off the CPU of the caller, behind whom Linux may queue them."""
+        self.off = cpu
+        others = os.sched_getaffinity(0) - {cpu}
+        with suppress(OSError):  # of CPUs that were taken away meanwhile
+            for thread in self.threads if others else []:
+                os.sched_setaffinity(thread.native_id or 0, others)
+
+    def _serve(self) -> None:
+        while True:
+            self.jobs.get()()
 
 
+pool = Pool()
 if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
-    os.register_at_fork(after_in_child=_pool.cache_clear)
+    os.register_at_fork(after_in_child=pool.begin)
 
 
 def spread(function: Callable[[Any], Any], items: Sequence[Any], n_jobs: int) -> list[Any]:
@@ -22,27 +63,44 @@ def spread(function: Callable[[Any], Any], items: Sequence[Any], n_jobs: int) ->
 
     The calling thread is one of them. What the function does must not come here again.
     """
-    n_jobs = min(n_jobs, len(items))
-    if n_jobs <= 1:
+    helpers = min(n_jobs, len(items)) - 1
+    if helpers < 1:
         return [function(item) for item in items]
     results: list[Any] = [None] * len(items)
-    left = deque(range(len(items)))
+    left, seats = deque(range(len(items))), deque(range(helpers))
+    ended: SimpleQueue[BaseException | None] = SimpleQueue()
 
     def work() -> None:
-        while True:
+        while left:
             try:
                 i = left.popleft()
-            except IndexError:
+            except IndexError:  # another thread was quicker
                 return
             results[i] = function(items[i])
 
-    pool = _pool(n_jobs - 1)
-    others = [pool.submit(work) for _ in range(n_jobs - 1)]
+    def help_out() -> None:
+        try:
+            seats.pop()
+        except IndexError:  # too late: nobody waits for this thread
+            return
+        error = None
+        try:
+            work()
+        except BaseException as raised:
+            error = raised
+        ended.put(error)
+
+    pool.submit(help_out, helpers)
     try:
         work()
     finally:
         left.clear()  # after an error
-        wait(others)
-    for other in others:
-        other.result()
+        with suppress(IndexError):
+            while seats:
+                seats.pop()
+                helpers -= 1
+        errors = [ended.get() for _ in range(helpers)]
+    for error in errors:
+        if error is not None:
+            raise error
     return results

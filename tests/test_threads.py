@@ -1,6 +1,8 @@
 """Work that is spread over threads: its order, its errors, and the data it reads."""
 
+import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -9,7 +11,7 @@ import scipy.sparse as sp
 
 from sgd_estimators import SGDLogistic, SGDRidge, _params
 from sgd_estimators._params import canonical
-from sgd_estimators._pool import spread
+from sgd_estimators._pool import pool, spread
 from sgd_estimators.callbacks import EarlyStopping
 from sgd_estimators.optimizers import Adam
 
@@ -38,6 +40,34 @@ def test_an_error_comes_through_and_the_threads_stay(n_jobs):
 def test_work_is_shared():
     meeting = threading.Barrier(2, timeout=30)  # passed by two at a time only
     spread(lambda i: meeting.wait(), range(2), 2)
+
+
+def test_nobody_waits_for_a_thread_that_comes_too_late():
+    spread(lambda i: i, range(4), 4)
+    free = threading.Event()
+    pool.submit(lambda: free.wait(30), len(pool.threads))  # all are busy
+    assert spread(lambda i: i * i, range(9), 3) == [i * i for i in range(9)]
+    assert not free.is_set()
+    free.set()
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
+    reason="threads stay off no CPU where there is one, or the system sets none",
+)
+def test_threads_keep_off_the_cpu_that_wakes_them():
+    allowed = os.sched_getaffinity(0)
+    for cpu in sorted(allowed)[:2]:
+        try:
+            os.sched_setaffinity(0, {cpu})
+            time.sleep(0.01)
+            os.sched_setaffinity(0, allowed)
+            spread(lambda i: i, range(2), 2)
+        finally:
+            os.sched_setaffinity(0, allowed)
+        assert pool.off in allowed
+        for thread in pool.threads:
+            assert os.sched_getaffinity(thread.native_id) == allowed - {pool.off}
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
