@@ -122,7 +122,8 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
     def _encode(self, y: Any, weight: Array | None, *, reset: bool) -> Array:
         if np.ndim(y) > 1 or np.asarray(y).dtype.kind not in "biu":  # else they are classes
             check_classification_targets(y)
-        y = column_or_1d(y, warn=True)
+        if np.ndim(y) > 1:
+            y = column_or_1d(y, warn=True)
         if reset and not self._classes_given:
             classes = distinct(y if weight is None else y[weight > 0])
             if len(classes) < 2:

@@ -21,6 +21,7 @@ from ._params import (
     n_threads,
     numbers_in,
 )
+from ._plain import accepted
 from ._rows import as_rows
 from ._stream import Seen
 from ._validation import Validation, hold_out
@@ -68,17 +69,18 @@ class Problem(Fitted):
         """
         if sp.issparse(y):
             raise TypeError("y must be an array, got a sparse matrix; use y.toarray()")
-        with numbers_in("X"):
-            X, y = validate_data(
-                self,
-                X,
-                y,
-                reset=reset,
-                accept_sparse="csr",
-                dtype=[np.float64, np.float32],
-                ensure_all_finite=False,  # which reads X on one thread
-                multi_output=True,
-            )
+        if not accepted(self, X, y, reset=reset):
+            with numbers_in("X"):
+                X, y = validate_data(
+                    self,
+                    X,
+                    y,
+                    reset=reset,
+                    accept_sparse="csr",
+                    dtype=[np.float64, np.float32],
+                    ensure_all_finite=False,  # which reads X on one thread
+                    multi_output=True,
+                )
         weight = check_weight(sample_weight, X.shape[0])
         one_look = seen and weight is None and self._squared and _least_squares.sees(X)
         X = X if one_look else canonical(X, n_threads(self.n_jobs))
