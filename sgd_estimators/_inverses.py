@@ -5,14 +5,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import (
-    LinAlgError,
-    cho_factor,
-    cho_solve,
-    get_lapack_funcs,
-    solve_triangular,
+from scipy.linalg import solve_triangular
+from scipy.linalg.lapack import (
+    dlange,
+    dpocon,
+    dpotrf,
+    dpotrs,
+    slange,
+    spotrf,
+    spotrs,
 )
-from scipy.linalg.lapack import dpocon
 
 from ._kernels.gram import forms
 from ._pool import spread
@@ -22,6 +24,7 @@ Array = NDArray[np.float64]
 ROWS = 2048  # of a block that is weighed or solved for at a time
 JITTER = 45  # roundings of its diagonal, which a Cholesky factor may need
 LOST = 1e-12  # of the largest root of H: a smaller one is hardly more than rounding
+LAPACK = {"d": (dlange, dpotrf, dpotrs), "f": (slange, spotrf, spotrs)}
 
 
 class Whole:
@@ -128,27 +131,26 @@ class Inverse:
         seen = diagonal > 0
         self.scale = np.where(seen, 1 / np.sqrt(np.where(seen, diagonal, 1.0)), 0.0)
         jitter = JITTER * np.finfo(H.dtype).eps
-        while True:
+        lange, potrf, self._potrs = LAPACK[H.dtype.char]
+        failed = 1
+        while failed:
             E = self.scale.astype(H.dtype)[:, None] * H
             E *= self.scale
-            E[np.diag_indices(len(E))] += np.where(seen, jitter, 1.0)
-            self.norm = float(get_lapack_funcs("lange", (E,))("1", E.T)) if len(E) else 0.0
-            try:  # E' is E, in the order that LAPACK works in: no copy
-                self.factor = cho_factor(E.T, True, overwrite_a=True, check_finite=False)
-                return
-            except LinAlgError:
-                jitter *= 10
+            E.flat[:: len(E) + 1] += np.where(seen, jitter, 1.0)
+            E = E.T  # which is E, in the order that LAPACK works in: no copy
+            self.norm = float(lange("1", E))
+            self.factor, failed = potrf(E, lower=1, overwrite_a=1, clean=0)
+            jitter *= 10
 
     def __call__(self, g: Array) -> Array:
         unit = self.scale if g.ndim == 1 else self.scale[:, None]
-        seen = (unit * g).astype(self.factor[0].dtype, copy=False)
-        return np.asarray(unit * cho_solve(self.factor, seen, check_finite=False))
+        return np.asarray(unit * self._potrs(self.factor, unit * g, lower=1)[0])
 
     def hides(self, g: Array, rounding: Array) -> bool:
         """Return whether g has a part, beyond its rounding, where H has lost its digits."""
         if np.any(np.abs(g[self.scale == 0]) > rounding[self.scale == 0]):
             return True
-        if dpocon(self.factor[0], self.norm, uplo="L")[0] > LOST:
+        if dpocon(self.factor, self.norm, uplo="L")[0] > LOST:
             return False
         values, basis = np.linalg.eigh(self._product())
         basis = self.scale[:, None] * basis[:, values <= LOST * values[-1]]
@@ -160,7 +162,7 @@ class Inverse:
         return float(rounding @ np.sqrt(np.maximum(variance, 0.0))) ** 2
 
     def _product(self) -> Array:
-        C = np.tril(self.factor[0])
+        C = np.tril(self.factor)
         return np.asarray(C @ C.T)
 
     @property
@@ -169,7 +171,7 @@ class Inverse:
 
         A direction of which H knows nothing is left as it is, up to the equilibration.
         """
-        C = np.tril(self.factor[0])
+        C = np.tril(self.factor)
         values, basis = np.linalg.eigh(self._product())
         known = values > 1e3 * len(C) * np.finfo(float).eps * values[-1]
         if not known.all():

@@ -188,11 +188,15 @@ def floor(f: Objective) -> float:
         return float(floors(f).sum())
     y = f.take(f.y)
     weight = None if f.weight is None else f.take(f.weight)
-    K = max(2, f.n_outputs)
     if not f.rows.fit_intercept:
-        return math.log(K)
-    count = np.bincount(y[:, 0].astype(np.intp), weight, K)
-    return float(entr(count / count.sum()).sum())
+        return math.log(max(2, f.n_outputs))
+    if f.n_outputs == 1:
+        second = np.average(y, weights=None if weight is None else weight[:, None])
+        share = np.array([1 - second, second])
+    else:
+        count = np.bincount(y[:, 0].astype(np.intp), weight, f.n_outputs)
+        share = count / count.sum()
+    return float(entr(share).sum())
 
 
 def floors(f: Objective) -> Array:

@@ -124,7 +124,21 @@ def quasi_newton(
         yield point
 
 
-def damped(sample: Sample, point: Point, damping: float) -> tuple[Solve, float]:
+def remembered(F: Call) -> Call:
+    """Return F, which knows its last point: who looks at a step takes it, too."""
+    last: Any = None
+
+    def call(W: Array) -> tuple[float, Array]:
+        nonlocal last
+        if last is None or not np.array_equal(W, last[0]):
+            last = W, F(W)
+        value: tuple[float, Array] = last[1]
+        return value
+
+    return call
+
+
+def damped(sample: Sample, F: Call, point: Point, damping: float) -> tuple[Solve, float]:
     """Return P^-1, P = H + damping H0, whose step keeps GAIN of what it promises.
 
     Rows that are sure of themselves hardly bend, but would on the way: of H alone, a step
@@ -137,7 +151,7 @@ def damped(sample: Sample, point: Point, damping: float) -> tuple[Solve, float]:
         solve = sample.inverse(H + damping * sample.bend_at_start if damping else H)
         step = solve(point.G)
         promised = 0.5 * float(np.sum(step * point.G)) - 1e-15 * abs(point.value)
-        value = sample.value_and_gradient(point.W - step)[0]
+        value = F(point.W - step)[0]
         if point.value - value >= GAIN * promised:
             break
         damping = max(DAMPING, 10 * damping)
@@ -149,7 +163,8 @@ def learn(sample: Sample, W: Array, tol: float, last: bool = True) -> tuple[Arra
 
     Of a squared loss, it is a part of f.
     """
-    F, quadratic = sample.value_and_gradient, isinstance(sample.f.loss, Squared)
+    F = remembered(sample.value_and_gradient)
+    quadratic = isinstance(sample.f.loss, Squared)
     point, damping = at(F, W), 0.0
     solve: Any = None
     for _ in range(STEPS):
@@ -157,7 +172,7 @@ def learn(sample: Sample, W: Array, tol: float, last: bool = True) -> tuple[Arra
         if quadratic:
             solve = solve or sample.hessian(point.W)
         else:
-            solve, damping = damped(sample, point, 0.1 * damping)
+            solve, damping = damped(sample, F, point, 0.1 * damping)
         enough = True
         for new in islice(quasi_newton(F, point, solve, quadratic), 20):
             fallen, point = point.value - new.value, new
@@ -244,31 +259,34 @@ class Samples:
         spread = n * square**2 / np.where(fourth > 0, fourth, 1.0)
         rare = np.flatnonzero(spread < SPREAD)
         if n < f.n_active:
-            found = [self._deviating(rare, mean, square), self._few(places)]
+            found = np.zeros(f.rows.n_rows, np.uint8)
+            self._mark_deviating(found, rare, mean, square)
+            self._mark_few(found, places)
             limit = max(n // 2, 1)
-            rows = np.unique(np.concatenate(found).astype(np.intp))
+            rows = np.flatnonzero(found)
             self.each = len(rows) // limit + 1
             self.rare = rows[:: self.each]
 
-    def _few(self, places: Any) -> Any:
-        """Return the rows of the classes that were hardly met."""
+    def _mark_few(self, found: NDArray[np.uint8], places: Any) -> None:
+        """Mark the rows of the classes that were hardly met."""
         f = self.f
         if isinstance(f.loss, Squared):
-            return []
+            return
         classes = max(2, f.n_outputs)
         label = f.y[self._rows(places), 0].astype(np.intp)
         few = np.flatnonzero(np.bincount(label, minlength=classes) < SPREAD)
-        rows: Any = numbers(f.indices)[np.isin(f.take(f.y)[:, 0], few)] if len(few) else []
-        return rows
+        if len(few):
+            found[numbers(f.indices)[np.isin(f.take(f.y)[:, 0], few)]] = 1
 
-    def _deviating(self, columns: Any, mean: Array, square: Array) -> Any:
-        """Return the rows that differ most from the others in these columns."""
+    def _mark_deviating(
+        self, found: NDArray[np.uint8], columns: Any, mean: Array, square: Array
+    ) -> None:
+        """Mark the rows that differ most from the others in these columns."""
         f, X, reach = self.f, self.f.rows.X, 3 * np.sqrt(square)
         if not len(columns):
-            return []
+            return
         low, high = np.full((2, len(mean)), [[-np.inf], [np.inf]])
         low[columns], high[columns] = (mean - reach)[columns], (mean + reach)[columns]
-        found = np.zeros(f.rows.n_rows, np.uint8)
 
         def mark(rows: Any) -> None:
             if issparse(X):
@@ -279,7 +297,6 @@ class Samples:
         spread(mark, np.array_split(numbers(f.indices), 2 * f.n_jobs), f.n_jobs)
         if issparse(X) and len(off := columns[(low > 0)[columns] | (high < 0)[columns]]):
             found[numbers(f.indices)[(X[f.indices][:, off] == 0).sum(axis=1).A1 > 0]] = 1
-        return np.flatnonzero(found)
 
     def __iter__(self) -> Iterator[Sample]:
         for size in self.sizes:

@@ -200,7 +200,7 @@ class SGDRidge(Regressor):
                 f"alpha must be a number or one for each of {n_outputs} targets, got "
                 f"{len(alpha)} of them"
             )
-        return np.broadcast_to(alpha, n_outputs) / total_weight
+        return np.full(n_outputs, alpha / total_weight)
 
     def _twin(self) -> Any:
         alpha = self.alpha if np.isscalar(self.alpha) else np.asarray(self.alpha, float)

@@ -17,7 +17,7 @@ from newton import least_squares, log_loss_objective, newton, squared_objective
 from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge, _gram, _judge, _wide
 from sgd_estimators._kernels.losses import Logistic, Softmax, Squared
 from sgd_estimators._kernels.objective import Objective
-from sgd_estimators._newton import GAIN, at, damped
+from sgd_estimators._newton import GAIN, at, damped, remembered
 from sgd_estimators._rows import as_rows
 from sgd_estimators._sample import Sample
 from sgd_estimators._subset import SubsetBound
@@ -251,14 +251,30 @@ def test_a_damped_step_keeps_what_it_promises(loss):
         return (point.value - F(point.W - step)[0]) / (0.5 * np.sum(step * point.G))
 
     near = at(F, np.zeros((K, d + 1)))
-    solve, damping = damped(sample, near, 0.0)
+    solve, damping = damped(sample, F, near, 0.0)
     assert damping == 0
     np.testing.assert_array_equal(solve(near.G), sample.hessian(near.W)(near.G))
     far = at(F, rng.normal(scale=20, size=(K, d + 1)))  # most rows are sure of themselves
     assert kept(far, sample.hessian(far.W)) < 0
-    solve, damping = damped(sample, far, 0.0)
+    solve, damping = damped(sample, F, far, 0.0)
     assert damping > 0
     assert kept(far, solve) >= GAIN
+
+
+def test_a_point_that_is_asked_for_again_is_computed_once():
+    asked = []
+
+    def F(W):
+        asked.append(W)
+        return len(asked), W + 1
+
+    G, W = remembered(F), np.zeros((1, 2))
+    for at_once in (W, W.copy()):
+        value, gradient = G(at_once)
+        assert value == 1
+        np.testing.assert_array_equal(gradient, W + 1)
+    assert G(W + 1)[0] == 2
+    assert G(W)[0] == 3
 
 
 @pytest.mark.parametrize("fit_intercept", [False, True])

@@ -79,11 +79,11 @@ def scatter(const real[::1] x, const index[::1] indices, const index[::1] indptr
 def products(const real[::1] x, const index[::1] indices, const index[::1] indptr,
              const Py_ssize_t[::1] rows, const double[::1] weight,
              double[:, ::1] second, double[::1] first):
-    """Add the weighted sums of the products of two columns, the first not behind the other.
+    """Write the weighted sums of the products of two columns to `second`, zeros before.
 
     They cost the squares of the rows' non-zeros. Return the sum of the weights.
     """
-    cdef Py_ssize_t i, r
+    cdef Py_ssize_t i, j, r
     cdef index p, q, end
     cdef bint weighted = weight is not None
     cdef double v, s = 1.0, total = 0.0
@@ -101,6 +101,9 @@ def products(const real[::1] x, const index[::1] indices, const index[::1] indpt
                 out = &second[indices[p], 0]
                 for q in range(p, end):
                     out[indices[q]] += v * x[q]
+        for i in range(second.shape[0]):
+            for j in range(i):
+                second[i, j] = second[j, i]
     return total
 
 

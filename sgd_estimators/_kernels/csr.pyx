@@ -22,8 +22,8 @@ cdef enum:
 
 
 cdef class CsrRows(Rows):
-    def __init__(self, X, bint fit_intercept):
-        super().__init__(X, fit_intercept)
+    def __init__(self, X, bint fit_intercept, Rows of=None):
+        super().__init__(X, fit_intercept, of)
         self.is_double = X.dtype == np.float64
         self.is_long = X.indices.dtype == np.int64
         if self.is_double:
@@ -177,13 +177,14 @@ cdef class CsrRows(Rows):
         X, d = self.X, self.n_features
         H, first = np.zeros((d, d)), np.zeros(d)
         total = products(X.data, X.indices, X.indptr, numbers(rows), weight, H, first)
-        H = np.triu(H) + np.triu(H, 1).T
         H -= np.outer(self.mean, first) + np.outer(first - total * self.mean, self.mean)
         H /= self.scale * self.scale[:, None]
         if not self.fit_intercept:
             return H
-        sides = (first - total * self.mean) / self.scale
-        return np.block([[H, sides[:, None]], [sides, np.full((1, 1), total)]])
+        G = np.full((d + 1, d + 1), total)
+        G[:d, :d] = H
+        G[d, :d] = G[:d, d] = (first - total * self.mean) / self.scale
+        return G
 
 
 cdef void csr_dot(const real* x, const index* indices, const index* indptr, Rows rows,

@@ -46,7 +46,8 @@ cdef class ArrayRows(Rows):
 
     def seen(self, rows):
         """Return these rows as they are seen, the intercept's column included."""
-        A = np.ones((len(rows), self.n_features + self.fit_intercept))
+        A = np.empty((len(rows), self.n_features + self.fit_intercept))
+        A[:, self.n_features:] = 1.0
         see(self.X, rows, self._metric[0], self._metric[1], A)
         return A
 
@@ -97,8 +98,8 @@ cdef class DenseRows(ArrayRows):
     cdef bint is_packed
     cdef Py_ssize_t ahead, share
 
-    def __init__(self, X, bint fit_intercept):
-        super().__init__(X, fit_intercept)
+    def __init__(self, X, bint fit_intercept, Rows of=None):
+        super().__init__(X, fit_intercept, of)
         if X.size and X.dtype == np.float64:
             self._x64 = X
             self.x64 = &self._x64[0, 0]

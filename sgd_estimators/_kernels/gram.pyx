@@ -110,8 +110,10 @@ def gram(const real[:, :] X, rows, const double[::1] weight=None,
                     s[i] = weight[places[i]]
                 weigh_rows(&A[0, 0], &s[0], m, width, &B[0, 0])
             add_products(&A[0, 0], &B[0, 0], m, width, size, &H[0, 0])
-    below = np.tril(np.asarray(H)[:size, :size])
-    return below + np.tril(below, -1).T
+        for i in range(size):
+            for k in range(i):
+                H[k, i] = H[i, k]
+    return np.asarray(H)[:size, :size].copy()
 
 
 def forms(const double[:, ::1] A, const double[:, ::1] B):

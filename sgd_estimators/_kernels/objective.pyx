@@ -307,6 +307,5 @@ cdef class Objective:
             self.indices[i * n // n_blocks:(i + 1) * n // n_blocks]
         )
         # Only once in memory: the penalty and the metric.
-        part.rows = self.rows.twin()
         part._penalty, part._lambda = self._penalty, self._lambda
         return part

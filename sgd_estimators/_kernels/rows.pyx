@@ -43,13 +43,17 @@ def numbers(rows):
 cdef class Rows:
     """Rows of a matrix in the metric ``(x - mean) / scale``; see `as_rows`."""
 
-    def __init__(self, X, bint fit_intercept):
+    def __init__(self, X, bint fit_intercept, Rows of=None):
         self.X = X
         self.n_rows, self.n_features = X.shape
         self.fit_intercept = fit_intercept
         self.width = (self.n_features + 8) // 8 * 8
         self.chunk = self.chunk_of_several = 8
-        self.set_metric(np.zeros(self.n_features), np.ones(self.n_features))
+        if of is None:
+            self.set_metric(np.zeros(self.n_features), np.ones(self.n_features))
+        else:
+            self.mean, self.scale, self._metric = of.mean, of.scale, of._metric
+            self.centre, self.inverse_scale = of.centre, of.inverse_scale
 
     def set_metric(self, mean, scale):
         """See the rows as (x - mean) / scale from now on."""
@@ -60,10 +64,7 @@ cdef class Rows:
 
     def twin(self):
         """Return the same rows with a scratch of their own, for another thread."""
-        cdef Rows twin = type(self)(self.X, self.fit_intercept)
-        twin.mean, twin.scale, twin._metric = self.mean, self.scale, self._metric
-        twin.centre, twin.inverse_scale = self.centre, self.inverse_scale
-        return twin
+        return type(self)(self.X, self.fit_intercept, self)
 
     cdef void enter(self, const double* W, Py_ssize_t K, double* V) noexcept nogil:
         cdef Py_ssize_t _k, d = self.n_features
