@@ -242,10 +242,12 @@ cdef class Objective:
         if whole:
             order = self.take_order()
         cdef Py_ssize_t m, left = order.n, unwatched = BETWEEN
-        cdef bint at_zero = not np.any(W)
+        cdef Py_ssize_t zeros = 0
+        while zeros < self.n_params and (&W[0, 0])[zeros] == 0:
+            zeros += 1
         with nogil:
             self.begin(&W[0, 0] if self.n_params > 0 else NULL)
-            self._at_zero = at_zero  # where scores need no look at X
+            self._at_zero = zeros == self.n_params  # where scores need no look at X
             while left > 0:
                 m = min(WINDOW, left)
                 self.accumulate(order.next(m), m)
