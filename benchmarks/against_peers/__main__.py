@@ -45,7 +45,7 @@ def measure(problem, args, before):
         if name == names[0] and (ours := timing.best(fits[name], timing.ACCURACIES[-1])):
             budget = min(budget, max(LEAST_BUDGET, args.times * ours.seconds))
         print(f"  {name:<32} {report.in_short(fits[name])}", flush=True)
-    pairs = timing.compare(worker, fits, names, args.rivals, args.pairs, 2 * budget)
+    pairs = timing.compare(worker, fits, names, args.rivals, args.pairs, 4 * budget)
     worker.stop()
     return {
         "problem": str(problem),
