@@ -133,7 +133,7 @@ class Inverse:
         jitter = JITTER * np.finfo(H.dtype).eps
         lange, potrf, self._potrs = LAPACK[H.dtype.char]
         failed = 1
-        while failed:
+        while failed > 0:
             E = self.scale.astype(H.dtype)[:, None] * H
             E *= self.scale
             E.flat[:: len(E) + 1] += np.where(seen, jitter, 1.0)

@@ -191,8 +191,7 @@ def floor(f: Objective) -> float:
     if not f.rows.fit_intercept:
         return math.log(max(2, f.n_outputs))
     if f.n_outputs == 1:
-        second = np.average(y, weights=None if weight is None else weight[:, None])
-        share = np.array([1 - second, second])
+        share = np.array([np.average(y[:, 0] == k, weights=weight) for k in (0, 1)])
     else:
         count = np.bincount(y[:, 0].astype(np.intp), weight, f.n_outputs)
         share = count / count.sum()

@@ -296,7 +296,9 @@ class Samples:
 
         spread(mark, np.array_split(numbers(f.indices), 2 * f.n_jobs), f.n_jobs)
         if issparse(X) and len(off := columns[(low > 0)[columns] | (high < 0)[columns]]):
-            found[numbers(f.indices)[(X[f.indices][:, off] == 0).sum(axis=1).A1 > 0]] = 1
+            stored = np.asarray((X[:, off] != 0).sum(axis=1)).ravel()
+            rows = numbers(f.indices)
+            found[rows[stored[rows] < len(off)]] = 1
 
     def __iter__(self) -> Iterator[Sample]:
         for size in self.sizes:

@@ -19,7 +19,7 @@ def accepted(model: Any, X: Any, y: Any, *, reset: bool) -> bool:
         return False
     if not reset:
         named = hasattr(model, "feature_names_in_")
-        return not named and model.n_features_in_ == X.shape[1]
+        return not named and getattr(model, "n_features_in_", X.shape[1]) == X.shape[1]
     model.n_features_in_ = X.shape[1]
     if hasattr(model, "feature_names_in_"):
         del model.feature_names_in_

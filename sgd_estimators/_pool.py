@@ -28,12 +28,12 @@ class Pool:
         self.changing = Lock()
 
     def submit(self, job: Callable[[], None], n_threads: int) -> None:
-        """Have a job done by each of so many threads."""
+        """Queue a job so many times, for as many threads."""
         with self.changing:
             while len(self.threads) < n_threads:
                 thread = Thread(target=self._serve, name="sgd_estimators", daemon=True)
-                self.threads.append(thread)
                 thread.start()
+                self.threads.append(thread)
                 self.off = None
             if _cpu and (cpu := _cpu()) != self.off:
                 self._keep_off(cpu)
@@ -42,11 +42,13 @@ class Pool:
 
     def _keep_off(self, cpu: int) -> None:
         """Keep the threads off the CPU of the caller, behind whom Linux may queue them."""
+        if not (others := os.sched_getaffinity(0) - {cpu}):
+            return
         self.off = cpu
-        others = os.sched_getaffinity(0) - {cpu}
         with suppress(OSError):  # of CPUs that were taken away meanwhile
-            for thread in self.threads if others else []:
-                os.sched_setaffinity(thread.native_id or 0, others)
+            for thread in self.threads:
+                assert thread.native_id is not None
+                os.sched_setaffinity(thread.native_id, others)
 
     def _serve(self) -> None:
         while True:
@@ -67,7 +69,7 @@ def spread(function: Callable[[Any], Any], items: Sequence[Any], n_jobs: int) ->
     if helpers < 1:
         return [function(item) for item in items]
     results: list[Any] = [None] * len(items)
-    left, seats = deque(range(len(items))), deque(range(helpers))
+    left = deque(range(len(items)))
     ended: SimpleQueue[BaseException | None] = SimpleQueue()
 
     def work() -> None:
@@ -80,18 +82,19 @@ def spread(function: Callable[[Any], Any], items: Sequence[Any], n_jobs: int) ->
 
     def help_out() -> None:
         try:
-            seats.pop()
+            share = seats.pop()
         except IndexError:  # too late: nobody waits for this thread
             return
-        error = None
         try:
-            work()
-        except BaseException as raised:
-            error = raised
-        ended.put(error)
+            share()
+        except BaseException as error:
+            ended.put(error)
+        else:
+            ended.put(None)
 
-    pool.submit(help_out, helpers)
+    seats = deque([work] * helpers)  # who has none keeps nothing of `work` alive
     try:
+        pool.submit(help_out, helpers)
         work()
     finally:
         left.clear()  # after an error
@@ -99,8 +102,11 @@ def spread(function: Callable[[Any], Any], items: Sequence[Any], n_jobs: int) ->
             while seats:
                 seats.pop()
                 helpers -= 1
-        errors = [ended.get() for _ in range(helpers)]
-    for error in errors:
-        if error is not None:
-            raise error
+        ends = [ended.get() for _ in range(helpers)]
+    errors = [end for end in ends if end is not None]
+    try:
+        if errors:
+            raise errors[0]
+    finally:
+        del ends, errors  # their tracebacks hold this frame
     return results

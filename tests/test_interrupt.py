@@ -11,6 +11,9 @@ import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
 from sgd_estimators import SGDLogistic, SGDRidge, minimize, objective
+from sgd_estimators._kernels import objective as kernel
+from sgd_estimators._kernels.losses import Logistic
+from sgd_estimators._rows import as_rows
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(20000, 30))
@@ -141,13 +144,13 @@ def test_an_epoch_that_is_cut_short_leaves_the_point_before_it(loop, ctrl_c):
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_pass_that_is_cut_short_leaves_the_point_before_it(n_jobs, ctrl_c):
-    large = rng.normal(size=(400_000, 30)).astype(np.float32)  # a pass is 20 ms or more
-    label = large[:, 0] + rng.normal(size=400_000) > 0
+    large = rng.normal(size=(800_000, 30)).astype(np.float32)  # a pass is 10 ms or more
+    label = large[:, 0] + rng.normal(size=800_000) > 0
     seen = []
 
     def soon(model, record):
         seen.append((model.coef_.copy(), time.process_time()))
-        ctrl_c(0.005)
+        ctrl_c(0.003)
 
     model = SGDLogistic(tol=1e-13, callbacks=soon, n_jobs=n_jobs, random_state=0)
     with pytest.raises(KeyboardInterrupt):
@@ -173,3 +176,26 @@ def test_minimize_lets_it_go_on(ctrl_c):
         minimize(f, batch_size=1, learning_rate=0.1, max_iter=2, callback=soon)
     assert time.process_time() - seen[0] < 1.0
     assert len(seen) == 1
+
+
+def test_a_thread_that_an_interrupt_left_in_a_block_has_it_alone(monkeypatch):
+    n, d = 60_000, 20
+    X, y = rng.normal(size=(n, d)), rng.integers(2, size=(n, 1)).astype(float)
+    f = kernel.Objective(as_rows(X, True), Logistic(), y, np.ones(1))
+    W = rng.normal(size=(1, d + 1))
+    value, G = f.value_and_gradient(W)
+    before = f.blocks()
+    assert f.blocks() is before
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kernel, "spread", interrupted)
+        for pass_over in (f.value_and_gradient, f.scores):
+            with pytest.raises(KeyboardInterrupt):
+                pass_over(W)
+    assert not set(map(id, before)) & set(map(id, f.blocks()))
+    again = f.value_and_gradient(W)
+    assert again[0] == value
+    np.testing.assert_array_equal(again[1], G)

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
 from sklearn.utils.validation import validate_data
 
-from sgd_estimators import SGDLogistic, SGDRidge
+from sgd_estimators import SGDLogistic, SGDRidge, optimality_gap
 from sgd_estimators._plain import accepted
 
 rng = np.random.default_rng(0)
@@ -51,6 +52,26 @@ def test_all_else_is_left_to_scikit_learn(X, y):
     model = SGDRidge()
     assert not accepted(model, X, y, reset=True)
     assert not hasattr(model, "n_features_in_")
+
+
+@pytest.mark.parametrize("order", ["strided", "read-only"])
+def test_views_go_through(order):
+    data = np.column_stack([X, X]), np.repeat(y > 0, 2)
+    seen = (data[0][:, ::2], data[1][::2]) if order == "strided" else (X, y > 0)
+    if order == "read-only":
+        seen = tuple(np.array(part) for part in seen)
+        for part in seen:
+            part.flags.writeable = False
+    copies = [np.array(part, order="C") for part in seen]
+    assert accepted(SGDLogistic(), *seen, reset=True)
+    one, other = (SGDLogistic(random_state=0).fit(*of) for of in (seen, copies))
+    np.testing.assert_allclose(one.coef_, other.coef_, rtol=1e-12)
+
+
+def test_a_model_that_never_saw_x_has_any_number_of_features():
+    model = Ridge()
+    model.coef_, model.intercept_ = np.zeros(3), 0.0
+    assert np.isfinite(optimality_gap(model, X, y).gap)
 
 
 def test_names_and_the_number_of_features_are_those_of_this_fit():

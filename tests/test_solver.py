@@ -17,7 +17,7 @@ from newton import least_squares, log_loss_objective, newton, squared_objective
 from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge, _gram, _judge, _wide
 from sgd_estimators._kernels.losses import Logistic, Softmax, Squared
 from sgd_estimators._kernels.objective import Objective
-from sgd_estimators._newton import GAIN, at, damped, remembered
+from sgd_estimators._newton import GAIN, Samples, at, damped, remembered
 from sgd_estimators._rows import as_rows
 from sgd_estimators._sample import Sample
 from sgd_estimators._subset import SubsetBound
@@ -331,6 +331,23 @@ def test_a_hessian_that_turns_is_made_anew(load_real):
     passes = [model.fit(X, y == 0).n_iter_ for model in models]
     assert all(model.converged_ for model in models)
     assert np.mean(passes) <= 17
+
+
+@pytest.mark.parametrize("kind", [sp.csr_array, sp.csr_matrix])
+def test_rows_with_a_rare_zero_are_met(kind):
+    n, d = 20_000, 60
+    rng = np.random.default_rng(0)
+    X = (rng.random((n, d)) < 0.3) * rng.normal(size=(n, d))
+    X[:, 0] = 1.0
+    X[[7, 5000, 19_000], 0] = 0.0  # all that tells the column from a constant
+    y = X[:, 1] + rng.normal(size=n) > 0
+    rows = as_rows(kind(X), True)
+    f = Objective(rows, Logistic(), y[:, None].astype(float), np.full(1, 1 / n))
+    samples = Samples(f, 0)
+    assert samples.sizes[-1] < n
+    assert {7, 5000, 19_000} <= set(samples.rare)
+    model = SGDLogistic(random_state=0).fit(kind(X), y)
+    assert model.converged_
 
 
 def test_a_mini_batch_with_rare_levels_is_learned_from(load_real):

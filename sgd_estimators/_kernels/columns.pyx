@@ -79,9 +79,10 @@ def scatter(const real[::1] x, const index[::1] indices, const index[::1] indptr
 def products(const real[::1] x, const index[::1] indices, const index[::1] indptr,
              const Py_ssize_t[::1] rows, const double[::1] weight,
              double[:, ::1] second, double[::1] first):
-    """Write the weighted sums of the products of two columns to `second`, zeros before.
+    """Add the weighted sums of the columns to `first`, of their products to `second`.
 
-    They cost the squares of the rows' non-zeros. Return the sum of the weights.
+    That was 0, and is symmetric. Its sums cost the squares of the rows' non-zeros. Return
+    the sum of the weights.
     """
     cdef Py_ssize_t i, j, r
     cdef index p, q, end

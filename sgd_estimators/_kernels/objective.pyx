@@ -216,8 +216,7 @@ cdef class Objective:
         if batch is not None:
             n = len(batch)
             self.add_up(V, Order(n, np.ascontiguousarray(batch, np.intp)))
-        elif blocks := self.blocks():
-            parts = spread(lambda block: block.partial(V), blocks, self.n_jobs)
+        elif parts := self.by_blocks(lambda block: block.partial(V)):
             np.asarray(self._A)[:] = sum(A for A, _ in parts)
             self._losses = sum(losses for _, losses in parts)
         else:
@@ -258,8 +257,7 @@ cdef class Objective:
 
     def scores(self, W):
         """Return W x_i + b of the active rows."""
-        if blocks := self.blocks():
-            parts = spread(lambda block: block.partial_scores(W), blocks, self.n_jobs)
+        if parts := self.by_blocks(lambda block: block.partial_scores(W)):
             return np.concatenate(parts)
         return self.partial_scores(W)
 
@@ -290,6 +288,16 @@ cdef class Objective:
         self.add_up(W)
         return np.asarray(self._A), np.asarray(self._losses)
 
+    def by_blocks(self, function):
+        """Return a function of each block, by threads; nothing if f is small.
+
+        Meanwhile, and where an interrupt has left a thread behind, they are nobody else's.
+        """
+        blocks, self._blocks = self.blocks(), None
+        parts = spread(function, blocks, self.n_jobs)
+        self._blocks = blocks
+        return parts
+
     def blocks(self):
         """Return f on blocks of its rows, each with its own scratch; none if f is small."""
         cdef Py_ssize_t n, size = self.n_active * self.rows.row_bytes
@@ -308,6 +316,6 @@ cdef class Objective:
             self.rows.twin(), self.loss, self.y, self.alpha, self.weight,
             self.indices[i * n // n_blocks:(i + 1) * n // n_blocks]
         )
-        # Only once in memory: the penalty and the metric.
+        # Only once in memory: the penalty.
         part._penalty, part._lambda = self._penalty, self._lambda
         return part
