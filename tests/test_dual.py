@@ -167,6 +167,7 @@ def test_callbacks_early_stopping_and_shuffle():
     model = SGDRidge(
         optimizer="sdca",
         callbacks=lambda model, record: told.append(record["gap"]) or len(told) == 3,
+        random_state=0,  # of 200 seeds, one ends at the optimum to the last digit
     )
     assert model.fit(X, y).stop_reason_ == "callback"
     assert np.all(np.isfinite(told))
