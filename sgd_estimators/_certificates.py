@@ -284,12 +284,7 @@ class Certificate:
 
     @cached_property
     def _shares(self) -> Array:
-        """The weighted share of each class."""
-        f = self.f
-        label = f.take(f.y)[:, 0]
-        weight = None if f.weight is None else f.take(f.weight)
-        classes = range(max(2, f.n_outputs))
-        return np.array([np.average(label == k, weights=weight) for k in classes])
+        return class_shares(self.f)
 
     def _all_classes(self, own: Array, total: float) -> Array:
         """Return values of all classes from those of the outputs; they sum to `total`."""
@@ -298,3 +293,11 @@ class Certificate:
     def _own_classes(self, values: Array) -> Array:
         """Return the values of the outputs from those of all classes."""
         return values if self.f.n_outputs > 1 else values[1:]
+
+
+def class_shares(f: Objective) -> Array:
+    """Return the weighted share of each class."""
+    label = f.take(f.y)[:, 0]
+    weight = None if f.weight is None else f.take(f.weight)
+    classes = range(max(2, f.n_outputs))
+    return np.array([np.average(label == k, weights=weight) for k in classes])

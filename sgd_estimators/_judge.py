@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
 
-from ._certificates import Certificate
+from ._certificates import Certificate, class_shares
 from ._gram import passes
 from ._ground import Ground
 from ._kernels.losses import Squared
@@ -186,16 +186,9 @@ def floor(f: Objective) -> float:
     """Return f at the best constant: what a fit begins from."""
     if isinstance(f.loss, Squared):
         return float(floors(f).sum())
-    y = f.take(f.y)
-    weight = None if f.weight is None else f.take(f.weight)
     if not f.rows.fit_intercept:
         return math.log(max(2, f.n_outputs))
-    if f.n_outputs == 1:
-        share = np.array([np.average(y[:, 0] == k, weights=weight) for k in (0, 1)])
-    else:
-        count = np.bincount(y[:, 0].astype(np.intp), weight, f.n_outputs)
-        share = count / count.sum()
-    return float(entr(share).sum())
+    return float(entr(class_shares(f)).sum())
 
 
 def floors(f: Objective) -> Array:

@@ -1,6 +1,7 @@
 """Arrays that need no change: they skip scikit-learn's checks, and nothing else differs."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 from sklearn.utils.validation import validate_data
@@ -75,7 +76,6 @@ def test_a_model_that_never_saw_x_has_any_number_of_features():
 
 
 def test_names_and_the_number_of_features_are_those_of_this_fit():
-    pd = pytest.importorskip("pandas")
     model = SGDRidge().fit(pd.DataFrame(X, columns=list("abc")), y)
     assert not accepted(model, X, y, reset=False)  # of which scikit-learn warns
     model.fit(X[:, :2], y)
