@@ -161,3 +161,69 @@ def test_runs_are_as_long_as_the_noise_allows_and_not_sought_at_any_price():
     wide = sparse.random_array((20_000, 50_000), density=4e-4, rng=rng, format="csr")
     # Gradients there would cost hundreds of passes.
     assert run_length(objective(wide, noise), np.zeros((1, 50_001)), 256, 0) == 1
+
+
+class SplitMix:
+    """The generator and its bounded integers, in Python's exact arithmetic."""
+
+    def __init__(self, seed, number):
+        self.state = self.mixed(self.mixed(seed + 0x9E3779B97F4A7C15) + number)
+
+    @staticmethod
+    def mixed(z):
+        z %= 2**64
+        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+        z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
+        return z ^ z >> 31
+
+    def draw(self):
+        self.state = (self.state + 0x9E3779B97F4A7C15) % 2**64
+        return self.mixed(self.state)
+
+    def below(self, bound):
+        if bound >= 2**32:
+            while (drawn := self.draw()) >= 2**64 // bound * bound:
+                pass
+            return drawn % bound
+        while (product := (self.draw() >> 32) * bound) % 2**32 < 2**32 % bound:
+            pass
+        return product >> 32
+
+    def permutation(self, n):
+        places = []
+        for i in range(n):
+            j = self.below(i + 1)
+            places.append(i)
+            places[i], places[j] = places[j], i
+        return places
+
+
+@pytest.mark.parametrize(("seed", "number"), [(0, 0), (2**31 - 1, 7), (5, 2**63)])
+def test_the_same_on_every_platform(seed, number):
+    n, random = 1000, SplitMix(seed, number)
+    assert random.permutation(1) == [0]  # of the segments
+    shift, runs = random.below(n), np.array(random.permutation(n))
+    order = Order(n, None, 1, 1)
+    order.shuffle(seed, number, 1)
+    assert_array_equal(order.take(n), (runs + shift) % n)
+
+
+@pytest.mark.parametrize("n", [2**32, 3 * 2**61 + 1, 2**63 - 1])
+def test_rows_beyond_32_bits(n):
+    order = Order(n, None, 1, n)
+    for number in range(20):
+        random = SplitMix(1, number)
+        random.permutation(1)
+        order.shuffle(1, number, 1)
+        assert order.take(1) == [random.below(n)]
+
+
+def test_epochs_have_nothing_to_do_with_each_other():
+    n, order = 2000, Order(2000, None, 1, 1)
+    places = np.empty((50, n))
+    for number in range(50):
+        order.shuffle(number // 25, number % 25, n)
+        places[number, order.take(n)] = np.arange(n)
+    correlations = np.corrcoef(places)[np.triu_indices(50, 1)]
+    assert abs(correlations).max() < 5 / np.sqrt(n)
+    assert 0.9 < correlations.std() * np.sqrt(n) < 1.1

@@ -6,13 +6,22 @@ come in a new random order, cut from a random start; and a batch takes its rows 
 from all segments.  Every row comes once an epoch.  One segment and runs of one row are
 the plain shuffle; one segment and one run, unshuffled, the file as it stands.
 """
+from libc.stdint cimport uint64_t
 from libc.string cimport memmove
+
+from cython cimport final
 
 import numpy as np
 
 from sgd_estimators._kernels.rows cimport LOOKAHEAD
 
+cdef extern from "random.h" nogil:
+    uint64_t seeded(uint64_t, uint64_t)
+    uint64_t below(uint64_t*, uint64_t)
+    void permute(uint64_t*, int*, Py_ssize_t)
 
+
+@final
 cdef class Order:
     """Row numbers of an epoch, dealt a batch at a time.
 
@@ -27,59 +36,60 @@ cdef class Order:
     """
 
     def __init__(self, Py_ssize_t n, active=None, Py_ssize_t n_segments=1, run_length=None):
-        self.n, self.active = n, active
+        cdef Py_ssize_t s, i, S = min(n_segments, n)
+        self.n, self.n_segments, self.active = n, S, active
         self._offset = active.start if isinstance(active, range) else 0
         self._active = None if isinstance(active, range) else active
-        self.n_segments = min(n_segments, n)
         self.run_length = n if run_length is None else run_length
-        self._run, self._left, self._place, self._stop, self._over = np.zeros(
-            (5, self.n_segments), np.intp
-        )
+        self._cuts, self._first_runs = np.zeros((2, S + 1), np.intp)
+        (
+            self._begin, self._length, self._shift, self._first,
+            self._run, self._left, self._place, self._stop, self._over,
+        ) = np.zeros((9, S), np.intp)
+        self._visit = np.arange(S, dtype=np.intc)
         self._buffer = np.zeros(LOOKAHEAD, np.intp)
-        if self.n_segments == 1 and self.run_length == n:  # the file, in a hurry
-            self._cuts = np.array([0, n])
-            self._begin = self._shift = self._first = np.zeros(1, np.intp)
-            self._length = np.array([n], np.intp)
-            self._runs = np.zeros(1, np.intc)
-        else:
-            self._cuts = np.linspace(0, n, self.n_segments + 1).astype(np.intp)
-            lengths = np.diff(self._cuts)
-            self._lay_out(
-                np.arange(self.n_segments),
-                np.zeros(self.n_segments, np.intp),
-                [np.arange(m) for m in lengths // self.run_length],
+        for s in range(S):
+            self._cuts[s + 1] = (s + 1) * n // S
+            self._first_runs[s + 1] = (
+                self._first_runs[s] + (self._cuts[s + 1] - self._cuts[s]) // self.run_length
             )
+        self._runs = np.empty(self._first_runs[S], np.intc)
+        for s in range(S):
+            for i in range(self._first_runs[s + 1] - self._first_runs[s]):
+                self._runs[self._first_runs[s] + i] = i
+            self._set_turn(s, s, 0)
         self.restart(1)
 
-    def _lay_out(self, visit, shift, runs):
-        """Set the streams in the order they are visited: starts of runs and of segments."""
-        lengths = np.diff(self._cuts)
-        first = np.zeros(len(lengths) + 1, np.intp)
-        np.cumsum(lengths // self.run_length, out=first[1:])
-        self._begin, self._length = self._cuts[visit], lengths[visit]
-        self._first, self._shift = first[visit], shift[visit]
-        self._runs = np.concatenate(runs).astype(np.intc)
+    cdef void _set_turn(self, Py_ssize_t turn, Py_ssize_t segment,
+                        Py_ssize_t shift) noexcept nogil:
+        """Let a segment, whose runs start at this shift, come at this turn."""
+        self._begin[turn] = self._cuts[segment]
+        self._length[turn] = self._cuts[segment + 1] - self._cuts[segment]
+        self._first[turn], self._shift[turn] = self._first_runs[segment], shift
 
-    def restart(self, Py_ssize_t batch_size):
+    cpdef void restart(self, Py_ssize_t batch_size) noexcept nogil:
         """Begin the same order again, dealt for batches of this size."""
-        self._deal = max(1, batch_size // self.n_segments)
+        cdef Py_ssize_t turn
+        self._deal = max(1, batch_size // max(1, self.n_segments))
         self._turn = self._head = self._tail = 0
         self._owed = self._deal
         self._undealt = self.n
-        self._left[:] = self._length
-        self._run[:] = 0
-        self._place[:] = 0
-        self._stop[:] = 0
-        self._over[:] = 0
+        for turn in range(self.n_segments):
+            self._left[turn] = self._length[turn]
+            self._run[turn] = self._place[turn] = self._stop[turn] = self._over[turn] = 0
 
-    def shuffle(self, seed, epoch, Py_ssize_t batch_size):
+    cpdef void shuffle(self, uint64_t seed, uint64_t epoch,
+                       Py_ssize_t batch_size) noexcept nogil:
         """Begin the order that belongs to (seed, epoch)."""
-        rng = np.random.default_rng([seed, epoch])
-        lengths = np.diff(self._cuts)
-        shift = rng.integers(lengths)
-        visit = rng.permutation(self.n_segments)
-        runs = [rng.permutation(m) for m in lengths // self.run_length]
-        self._lay_out(visit, shift, runs)
+        cdef uint64_t state = seeded(seed, epoch)
+        cdef Py_ssize_t turn, segment, first, shift, S = self.n_segments
+        permute(&state, &self._visit[0], S)
+        for turn in range(S):
+            segment = self._visit[turn]
+            first = self._first_runs[segment]
+            shift = below(&state, self._cuts[segment + 1] - self._cuts[segment])
+            self._set_turn(turn, segment, shift)
+            permute(&state, &self._runs[0] + first, self._first_runs[segment + 1] - first)
         self.restart(batch_size)
 
     def take(self, Py_ssize_t size):
