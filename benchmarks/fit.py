@@ -1,15 +1,16 @@
-"""What whole calls of plain SGD cost: a peer's seconds over ours, ours the default else.
+"""What whole calls of plain SGD cost: the ratio of a peer's seconds to ours.
 
 The two are called in turn, on one pinned thread and without the garbage collector, and
-the median of the pairs' ratios is printed: below 1 the peer is quicker. Ours is asked
-for the epochs, the rate and the penalty of the peer; a rule "auto" leaves the rate and
-the schedule of both to their defaults.
+the median of the pairs' ratios is printed: below 1 the peer is quicker. The seconds are
+the processor's, so that what else runs on the machine counts little. Ours and the peer
+have the same epochs, rate and penalty; "auto" leaves the rate and its schedule to the
+defaults of each. An early end of ours, which makes its ratio larger, is noted.
 
-fits         `fit` of a few epochs on dense data, beside SGDRegressor and SGDClassifier
-partial_fit  a stream of chunks, each new, beside their `partial_fit`
+fits         dense fits beside SGDRegressor and SGDClassifier
+partial_fit  a stream of chunks, each of new rows, beside their `partial_fit`
 search       GridSearchCV over nine settings of a pipeline
-sparse       `fit` on stored texts
-torch        the same epochs and batches by torch.optim
+sparse       fits on stored texts
+torch        dense fits beside torch.optim, in the same batches
 
     python benchmarks/fit.py [--only SECTION ...] [--quick] [--seconds S]
 """
@@ -20,6 +21,7 @@ import os
 import time
 import warnings
 from functools import partial
+from itertools import product
 
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
@@ -68,9 +70,17 @@ TORCH_SHAPES = [(1_000, 20), (20_000, 50), (100_000, 20)]
 KINDS = ("ridge", "logistic")
 
 
-def draw(rng, n, d, dtype=np.float64):
-    """Return standard normal X, a linear y plus noise, and the sign of y."""
-    X = rng.standard_normal((n, d), dtype)
+def draw(n, d, share=1, dtype=np.float64, seed=1):
+    """Return standard normal X, dense or CSR, and y of each kind: linear plus noise."""
+    rng = np.random.default_rng(seed)
+    if share == 1:
+        X = rng.standard_normal((n, d), dtype)
+    else:
+        count = int(share * d)
+        indices = rng.integers(d, size=n * count, dtype=np.int32)
+        indptr = np.arange(0, n * count + 1, count, dtype=np.int32)
+        X = sp.csr_matrix((rng.standard_normal(n * count), indices, indptr), (n, d))
+        X.sum_duplicates()
     y = X @ np.random.default_rng(0).standard_normal(d) + rng.standard_normal(n)
     return X, {"ridge": y, "logistic": (y > 0).astype(int)}
 
@@ -92,9 +102,9 @@ def peer(kind, n, epochs, rule):
 
 def seconds(call):
     """Return how long a call takes."""
-    begun = time.perf_counter()
+    begun = time.process_time()
     call()
-    return time.perf_counter() - begun
+    return time.process_time() - begun
 
 
 def pairs(a, b, budget, most=301):
@@ -139,7 +149,7 @@ class Section:
         """Print how many ratios fall short, the least, and their geometric mean."""
         ratios, n = np.array(self.ratios), len(self.ratios)
         if not n:
-            return
+            return  # no data, or no peer
         missed = int(np.sum(ratios * self.bounds < 1))
         print(
             f"{self.name}: slower than the peer {np.sum(ratios < 1)} of {n}, over the "
@@ -157,46 +167,31 @@ def compare_fits(section, label, model, rival, X, y, budget):
 
 
 def fits(section, args):
-    """Dense fits."""
+    """Time dense fits."""
     for n, d, dtype in SHAPES[: 4 if args.quick else None]:
-        X, targets = draw(np.random.default_rng(1), n, d, dtype)
-        for kind in KINDS:
-            for name, rule in RULES.items():
-                for k in EPOCHS:
-                    label = f"{n} x {d}, {kind}, {name}, {k}"
-                    two = ours(kind, k, rule), peer(kind, n, k, rule)
-                    compare_fits(section, label, *two, X, targets[kind], args.seconds)
-
-
-def chunk(rng, n, d, share):
-    """Return rows that were not there before, dense or CSR."""
-    if share == 1:
-        return draw(rng, n, d)
-    count = max(int(share * d), 1)
-    indices = np.sort(rng.integers(d, size=(n, count)), axis=1).ravel().astype(np.int32)
-    indptr = np.arange(0, n * count + 1, count, dtype=np.int32)
-    X = sp.csr_matrix((rng.standard_normal(n * count), indices, indptr), (n, d))
-    X.sum_duplicates()
-    y = X @ np.random.default_rng(0).standard_normal(d) + rng.standard_normal(n)
-    return X, {"ridge": y, "logistic": (y > 0).astype(int)}
+        X, targets = draw(n, d, dtype=dtype)
+        for kind, name, k in product(KINDS, RULES, EPOCHS):
+            two = ours(kind, k, RULES[name]), peer(kind, n, k, RULES[name])
+            label = f"{n} x {d}, {kind}, {name}, {k}"
+            compare_fits(section, label, *two, X, targets[kind], args.seconds)
 
 
 def partial_fits(section, args):
-    """Calls on new rows; the first of a model, which starts it, is not timed."""
+    """Time calls on new rows; the first of a model, which starts it, is left out."""
     for n, d, share in CHUNKS[: -1 if args.quick else None]:
         for kind in KINDS:
-            rng = np.random.default_rng(1)
-            classes = {} if kind == "ridge" else {"classes": [0, 1]}
-            options = {"random_state": 0}
-            models = [SGDRidge(**options), SGDRegressor(**options)]
+            models = [SGDRidge(random_state=0), SGDRegressor(random_state=0)]
+            options = {}
             if kind == "logistic":
-                models = [SGDLogistic(**options), SGDClassifier("log_loss", **options)]
-            times, end = [], time.perf_counter() + 2 * args.seconds
-            while len(times) < 6 or (len(times) < 1_000 and time.perf_counter() < end):
-                X, targets = chunk(rng, n, d, share)
+                peer_model = SGDClassifier("log_loss", random_state=0)
+                models = [SGDLogistic(random_state=0), peer_model]
+                options = {"classes": [0, 1]}
+            times, end = [], time.process_time() + 2 * args.seconds
+            while len(times) < 10 or (len(times) < 1_000 and time.process_time() < end):
+                X, targets = draw(n, d, share, seed=len(times))
                 y, taken = targets[kind], [0.0, 0.0]
                 for i in (0, 1) if len(times) % 2 else (1, 0):
-                    taken[i] = seconds(partial(models[i].partial_fit, X, y, **classes))
+                    taken[i] = seconds(partial(models[i].partial_fit, X, y, **options))
                 times.append(taken)
             stored = "dense" if share == 1 else "CSR"
             label = f"{stored} {n} x {d}, {kind}"
@@ -215,9 +210,9 @@ def grid(kind, model, n):
 
 
 def searches(section, args):
-    """Grid searches of 20 epochs."""
+    """Time searches of 20 epochs."""
     for n, d in SEARCHES[: 2 if args.quick else None]:
-        X, targets = draw(np.random.default_rng(1), n, d)
+        X, targets = draw(n, d)
         for kind in KINDS:
             a = grid(kind, ours(kind, 20, RULES["momentum"]), n)
             b = grid(kind, peer(kind, n, 20, RULES["momentum"]), n)
@@ -229,7 +224,7 @@ def searches(section, args):
 
 
 def sparse_fits(section, args):
-    """Fits on stored texts."""
+    """Time fits on stored texts."""
     sets = {"clothing": "ridge", "news20": "logistic", "news20, two classes": "logistic"}
     for name, kind in sets.items():
         try:
@@ -238,10 +233,10 @@ def sparse_fits(section, args):
             print(f"skipped: {error}")
             continue
         y = y % 2 if name.endswith("two classes") else y
-        for rule_name, rule in SPARSE_RULES.items():
-            for k in EPOCHS[: 2 if args.quick else None]:
-                two = ours(kind, k, rule), peer(kind, len(y), k, rule)
-                compare_fits(section, f"{name}, {rule_name}, {k}", *two, X, y, args.seconds)
+        for rule, k in product(SPARSE_RULES, EPOCHS[: 2 if args.quick else None]):
+            options = SPARSE_RULES[rule]
+            two = ours(kind, k, options), peer(kind, len(y), k, options)
+            compare_fits(section, f"{name}, {rule}, {k}", *two, X, y, args.seconds)
 
 
 class Torch:
@@ -278,22 +273,22 @@ class Torch:
 
 
 def torch_fits(section, args):
-    """The same epochs and batches as in PyTorch."""
+    """Time the same epochs and batches as in PyTorch."""
     try:
         import torch  # noqa: F401
     except ImportError:
         print("skipped: PyTorch is not installed")
         return
+    X, targets = draw(64, 10)
+    for kind, name in product(KINDS, ("momentum", "adam")):
+        Torch(kind, name, 1, 32).fit(X, targets[kind])  # loads what is loaded once
     for n, d in TORCH_SHAPES[: 2 if args.quick else None]:
-        X, targets = draw(np.random.default_rng(1), n, d)
-        for kind in KINDS:
-            for name in ("momentum", "adam"):
-                for batch in (32, 256):
-                    model = ours(kind, 5, {**RULES[name], "batch_size": batch})
-                    rival = Torch(kind, name, 5, batch)
-                    label = f"{n} x {d}, {kind}, {name}, batches of {batch}"
-                    y = targets[kind]
-                    compare_fits(section, label, model, rival, X, y, args.seconds)
+        X, targets = draw(n, d)
+        for kind, name, batch in product(KINDS, ("momentum", "adam"), (32, 256)):
+            model = ours(kind, 5, {**RULES[name], "batch_size": batch})
+            rival = Torch(kind, name, 5, batch)
+            label = f"{n} x {d}, {kind}, {name}, batches of {batch}"
+            compare_fits(section, label, model, rival, X, targets[kind], args.seconds)
 
 
 SECTIONS = {

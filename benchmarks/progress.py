@@ -44,7 +44,7 @@ def heavy_tails(kind, n=6_000, d=30):
             C = rng.standard_cauchy(n)
             X[:, j] = np.sign(C) * np.abs(C) ** rng.uniform(0.5, 1.5)
         else:
-            X[:, j] = np.exp(rng.uniform(0.5, 2) * (rng.normal(size=n) - rng.normal(size=n)))
+            X[:, j] = np.exp(rng.uniform(0.5, 2) * np.subtract(*rng.normal(size=(2, n))))
     X *= 10.0 ** rng.uniform(-2, 2, d)
     seen = np.clip(X / np.median(np.abs(X), axis=0), -10, 10)
     z = seen @ rng.standard_normal(d) / d**0.5
