@@ -90,7 +90,8 @@ def against(found, saved):
         for rule in OPTIMIZERS:
             row = [(k, ratios.get(f"{name}|{rule}|{k}")) for k in EPOCHS + HEAVY_EPOCHS]
             shown = "".join(f"{r:>9.3f} ({k} ep.)" for k, r in row if r is not None)
-            print(f"  {rule:<18}{shown}")
+            if shown:
+                print(f"  {rule:<18}{shown}")
     groups = defaultdict(list)
     for key, ratio in ratios.items():
         name, rule, k = key.split("|")
