@@ -11,7 +11,7 @@ from sklearn.utils import _safe_indexing
 from ._kernels.objective import Objective
 from ._params import as_callbacks, is_default
 from ._resume import setup
-from ._state import Record, Run
+from ._state import Plan, Record, Run
 
 try:
     from sklearn.callback import CallbackSupportMixin as Mixin
@@ -57,10 +57,12 @@ class Audience:
         if self.show:
             self.show.close()
 
-    def see(self, f: Objective, run: Run | None = None) -> None:
+    def see(self, f: Objective, run: Run | None = None, plan: Plan | None = None) -> None:
         """Take a seat: this is what is minimised, by this run or by "auto"."""
         self.f, self.run = f, run
         self.first = run.epoch if run else 0
+        if plan:
+            plan.callback, plan.begin = self.told, self.begin
 
     @property
     def there(self) -> bool:
@@ -171,7 +173,8 @@ def tasks(model: Any, X: Any, y: Any, weight: Any) -> Tasks | None:
     if not hasattr(model, "_init_callback_context"):
         return None
     if not getattr(model, "_skl_callbacks", None):
-        model._init_callback_context(max_subtasks=0)  # a place in the tree of a search
+        if hasattr(model, "_parent_callback_ctx"):
+            model._init_callback_context(max_subtasks=0)  # a place in the tree of a search
         return None
     return Tasks(model, X, y, weight)
 

@@ -3,9 +3,6 @@
 Everything here is computed from the data once, at the start of a run.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +14,6 @@ from ._kernels.losses import Squared
 from ._kernels.objective import Objective
 from ._kernels.order import Order
 from ._kernels.preconditioned import Preconditioned
-from ._schedule import Schedule
 
 Array = NDArray[np.float64]
 
@@ -25,8 +21,8 @@ SMALL = 64  # rows up to which a step takes all of them
 CACHE_BYTES = 1 << 21  # data up to this size is shuffled plainly
 N_SEGMENTS = 32
 LONGEST_RUN = 256
-SAMPLED = 2048  # rows whose gradients show how alike neighbours are
-PASSES = 4  # over X that they may cost
+SHARE = 8  # of the bytes of X: rows that show how alike neighbours are are fewer
+PROBES = 8  # directions in which their gradients are compared
 STREAM = 10  # updates on fresh rows after which the rate falls
 WIDE_ROW = 1 << 16  # bytes: from here on, a row visited singly costs no more
 
@@ -75,7 +71,7 @@ def batch_size(f: Objective, hessian: bool, exact: bool = False) -> int:
     n = f.n_active
     if exact:
         return 1
-    size = n if n <= SMALL else int(np.clip(1 << (n // 64).bit_length() - 1, 4, 512))
+    size = n if n <= SMALL else min(max(1 << (n // 64).bit_length() - 1, 4), 512)
     return max(size, min(n, f.rows.n_features)) if hessian else size
 
 
@@ -213,38 +209,35 @@ def run_length(f: Objective, W: Array, longest: int, seed: int) -> int:
 
     Runs of R rows inflate the variance of the mean gradient by their design effect
     D(R) = R Var(run means) / Var(single rows), taken within the segments. The answer
-    is the largest power of two up to `longest` with D(R) <= 1.2, or 1 where gradients of
-    sampled rows would take longer than single rows do, as for words.
+    is the largest power of two up to `longest` with D(R) <= 1.2. Two long runs in each
+    segment have the shorter ones in them, and `PROBES` random projections of a row's
+    gradient tell its variance. It is 1 where these rows would cost more than the
+    `SHARE`-th part of a pass, as for words.
     """
-    if fits_cache(f) or f.rows.row_bytes >= WIDE_ROW:
+    n, rows, width = f.n_active, f.rows, f.rows.n_features + f.rows.fit_intercept
+    if fits_cache(f) or rows.row_bytes >= WIDE_ROW:
         return 1
-    if 8 * f.n_params * SAMPLED > PASSES * f.rows.row_bytes * f.n_active:
+    length = rows.row_bytes * n // (8 * SHARE * 2 * N_SEGMENTS * width)
+    length = min(longest, n // (2 * N_SEGMENTS), length)
+    if length < 2:
         return 1
+    length = 1 << (length.bit_length() - 1)
     rng = np.random.default_rng([seed, 1])
-    rows = f.indices
-    edges = np.linspace(0, len(rows), N_SEGMENTS + 1).astype(int)
-    pull = f.value_and_gradient(W, rows[:1])[1]  # near them all: no digits are lost
-
-    def variance(places: Any, length: int) -> float:
-        """Return the variance of the mean gradients of the runs at these places."""
-        total, squares = np.zeros(W.shape), 0.0
-        for p in places:  # one after the other: a list of them would fill the memory
-            G = f.value_and_gradient(W, rows[p : p + length])[1] - pull
-            total += G
-            squares += float(np.vdot(G, G))
-        return (squares - float(np.vdot(total, total)) / len(places)) / (len(places) - 1)
-
-    def spread(length: int, a_segment: int) -> float:
-        """Return the mean over the segments of the variance of the runs' gradients."""
-        total = 0.0
-        for begin, end in pairwise(edges):
-            places = begin + rng.integers(0, max(1, end - begin - length), a_segment)
-            total += variance(places, length)
-        return total / N_SEGMENTS
-
-    noise = variance(rng.choice(len(rows), SAMPLED), 1)
-    length = min(longest, 1 << max(0, (len(rows) // (4 * N_SEGMENTS)).bit_length() - 1))
-    while length > 1 and length * spread(length, 8) > 1.2 * noise:
+    edges = np.linspace(0, n, N_SEGMENTS + 1).astype(int)
+    first = rng.integers(edges[:-1], edges[1:] - length + 1, (2, N_SEGMENTS))
+    places = (first[..., None] + np.arange(length)).ravel()
+    sample = places + f.indices.start if f.active is None else f.active[places]
+    A, V = rows.seen(sample), rng.standard_normal((width, PROBES))
+    slopes = A @ W.T
+    weight = np.ones(len(sample)) if f.weight is None else f.weight[sample]
+    f.loss.slopes(f.y[sample], weight, slopes)
+    slopes = slopes @ rng.standard_normal((f.n_outputs, PROBES))
+    projected = (slopes * (A @ V)).reshape(2, -1, length, PROBES)
+    noise = projected.var(axis=(0, 1, 2)).mean()
+    while length > 1:
+        runs = projected.reshape(2, -1, length, PROBES).sum(axis=2)
+        if np.square(runs[0] - runs[1]).mean() <= 1.2 * 2 * length * noise:
+            break
         length //= 2
     return length
 
@@ -252,39 +245,3 @@ def run_length(f: Objective, W: Array, longest: int, seed: int) -> int:
 def decay(t: NDArray[Any]) -> Any:
     """Return the factors of a stream's rate: 1 at first, then as 1 / sqrt(t)."""
     return 1 / np.sqrt(1 + t / STREAM)
-
-
-@dataclass(eq=False, repr=False)
-class Auto(Schedule):
-    """Raise the rate while the loss falls, cut it past the noise floor, begin again.
-
-    After each epoch: if the mean loss fell by more than `threshold` of its whole fall
-    so far, the factor doubles at its highest value and grows by a fifth below it; if
-    not, it is halved. Under 1% of its highest value it returns, to nine tenths of where
-    it came from last: noise has gone, and directions of little curvature want large
-    steps. The bold driver of Battiti (1989) with the warm restarts of Loshchilov &
-    Hutter (2017).
-
-    It never exceeds ``history["ceiling"]``: 1 for a rate that the user set.
-    """
-
-    threshold: float = 1e-4
-    per: str = "epoch"
-    uses_history = True
-
-    def _formula(self, t: Array, history: Mapping[str, Any] | None = None) -> Any:
-        if not history or not history["loss"]:
-            return 1.0
-        before, now = [history["start"], *history["loss"][-2:]][-2:]
-        factors = np.array(history["factor"])
-        last, highest = factors[-1], factors.max()
-        returns = np.count_nonzero(factors[1:] > 10 * factors[:-1])
-        top = highest * 0.9**returns
-        fallen = max(history["start"] - min(before, now), 0.0)
-        if before - now <= self.threshold * fallen + 1e-14 * abs(before):  # or rounding
-            factor = last / 2
-        elif last == highest:
-            factor = 2 * last
-        else:
-            factor = min(1.2 * last, top)
-        return min(factor if factor >= 0.01 * highest else top, history["ceiling"])

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -87,8 +88,11 @@ class LinearSGD(Problem, Watched):
         self.verbose = verbose
         self.callbacks = callbacks
 
-    def _check(self, *, validated: bool = False) -> None:
-        """Check the parameters before any work."""
+    def _check(self, *, validated: bool = False, streaming: bool = False) -> Plan | None:
+        """Check the parameters before any work; return what a run is told, if there is one.
+
+        There is none where the way to the optimum is left to us.
+        """
         check_shared(self)
         if self.scoring is not None and not (self.early_stopping or validated):
             raise ValueError(
@@ -98,9 +102,23 @@ class LinearSGD(Problem, Watched):
         for callback in as_callbacks(self.callbacks):
             if ready := getattr(callback, "_check", None):
                 ready(scored=self.early_stopping or validated)
-        if not is_default(self):
-            resolve_optimizer(self, streaming=False).start(1)
-            resolve_schedule(self.schedule)
+        if is_default(self) and not streaming:
+            return None
+        plan = Plan(
+            optimizer=resolve_optimizer(self),
+            learning_rate=get_rate(self.learning_rate),
+            schedule=resolve_schedule(self.schedule),
+            batch_size=self.batch_size,
+            average=(1 if self.average is True else self.average) or None,
+            hessian=self.preconditioner == "hessian",
+            shuffle=bool(self.shuffle),
+            tol=float(self.tol),
+            n_iter_no_change=self.n_iter_no_change,
+            early_stopping=bool(self.early_stopping),
+            streaming=streaming,
+        )
+        plan.optimizer.start(1)
+        return plan
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, ``optimizer__beta1`` and its like among them.
@@ -168,14 +186,14 @@ class LinearSGD(Problem, Watched):
         ValueError, TypeError
             For bad data or parameters, before any work.
         """
-        self._check(validated=X_val is not None)
+        plan = self._check(validated=X_val is not None)
         seats = tasks(self, X, y, sample_weight)
         with watching(self, seats) as audience, self._or_as_before():
             again = self.warm_start and hasattr(self, "n_iter_")
             resume = again and hasattr(self, "_run")
             seed = cache(lambda: self._run.seed if resume else self._seed())
             X, y, weight = self._validate(
-                X, y, sample_weight, reset=not again, seen=is_default(self)
+                X, y, sample_weight, reset=not again, seen=plan is None
             )
             weight, active = self._weighted(y, weight)
             validation = given(self, y, X_val, y_val, sample_weight_val)
@@ -185,30 +203,30 @@ class LinearSGD(Problem, Watched):
                     seats.only(active)
             f = self._objective(X, y, weight, active)
             score = None if validation is None else validation.scorer(self, f)
-            if is_default(self):
+            if plan is None:
                 start = present(self, f) if self.warm_start else None
                 audience.see(f)
                 watch = Watch(audience.told, score, audience.begin)
                 outcome = solve(f, start, float(self.tol), self.max_iter, seed, watch)
                 self._finish(f, outcome)
             else:
-                self._go_on(f, audience, resume, seed(), score)
+                plan.score = score
+                self._go_on(f, plan, audience, resume, seed())
         if seats:
             seats.close()
         return self
 
     def _go_on(
-        self, f: Objective, audience: Audience, resume: bool, seed: int, score: Any
+        self, f: Objective, plan: Plan, audience: Audience, resume: bool, seed: int
     ) -> None:
-        plan = self._plan(f, audience)
+        check(f, plan)
         known = seen(f, self.preconditioner)
         if resume:
-            run = resumed(self, f, known)
+            run = resumed(self, f, plan, known)
         else:
-            run = begun(self, f, known, seed, warm=self.warm_start)
+            run = begun(self, f, plan, known, seed, warm=self.warm_start)
         run.seen, run.digest = known, b""
-        plan.score = score
-        audience.see(f, run)
+        audience.see(f, run, plan)
         outcome = go_on(f, run, plan, self.max_iter)
         first = plan.average if isinstance(plan.average, int | np.integer) else 0
         late = run.epoch < first and not outcome.converged
@@ -221,13 +239,14 @@ class LinearSGD(Problem, Watched):
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
         """Make one epoch over these rows."""
-        self._check()
-        if self.preconditioner == "hessian":
+        plan = self._check(streaming=True)
+        assert plan is not None
+        if plan.hessian:
             raise ValueError(
                 'preconditioner="hessian" learns a matrix from rows of the whole data, '
                 "which partial_fit does not have; use fit"
             )
-        if resolve_optimizer(self, streaming=True)._exact:
+        if plan.optimizer._exact:
             raise ValueError(
                 f"optimizer={self.optimizer!r} keeps a number for each row of the whole "
                 "data, which partial_fit does not have; use fit"
@@ -251,15 +270,17 @@ class LinearSGD(Problem, Watched):
             if first:
                 f = self._objective(X, y, weight, active)
                 known = seen(f, self.preconditioner)
-                run = begun(self, f, known, self._seed(), warm=True)
+                check(f, plan)
+                run = begun(self, f, plan, known, self._seed(), warm=True)
                 run.seen = known
             else:
                 f = self._objective(X, y, weight, active, before, fresh)
-                run = continued(self, f, fresh)
+                check(f, plan)
+                run = continued(self, f, plan, fresh)
             assert run.seen is not None
             run.digest, run.seen.classes = mark, counts
-            audience.see(f, run)
-            plan = self._plan(f, audience, streaming=True, fresh=not first and fresh)
+            plan.fresh = not first and fresh
+            audience.see(f, run, plan)
             return self._finish(f, go_on(f, run, plan, 1))
 
     @contextmanager
@@ -275,34 +296,10 @@ class LinearSGD(Problem, Watched):
             raise KeyboardInterrupt  # with the best iterate's attributes set
 
     def _seed(self) -> int:
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
-
-    def _plan(
-        self,
-        f: Objective,
-        audience: Audience,
-        *,
-        streaming: bool = False,
-        fresh: bool = False,
-    ) -> Plan:
-        plan = Plan(
-            optimizer=resolve_optimizer(self, streaming=streaming),
-            learning_rate=get_rate(self.learning_rate),
-            schedule=resolve_schedule(self.schedule),
-            batch_size=self.batch_size,
-            average=(1 if self.average is True else self.average) or None,
-            hessian=self.preconditioner == "hessian",
-            shuffle=bool(self.shuffle),
-            tol=float(self.tol),
-            n_iter_no_change=self.n_iter_no_change,
-            early_stopping=bool(self.early_stopping),
-            callback=audience.told,
-            begin=audience.begin,
-            streaming=streaming,
-            fresh=fresh,
-        )
-        check(f, plan)
-        return plan
+        seed = self.random_state
+        if isinstance(seed, Integral):
+            return int(seed)
+        return int(check_random_state(seed).randint(2**31 - 1))
 
     def _finish(self, f: Objective, outcome: Outcome) -> Self:
         """Turn an outcome into fitted attributes."""

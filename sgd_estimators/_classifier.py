@@ -17,6 +17,7 @@ from ._kernels.losses import Logistic, Loss, Softmax
 from ._kernels.objective import Objective
 from ._labels import distinct, named, numbers
 from ._params import choice, real
+from ._state import Plan
 
 Array = NDArray[np.float64]
 
@@ -102,8 +103,8 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
         self.C = C
         self.class_weight = class_weight
 
-    def _check(self, *, validated: bool = False) -> None:
-        super()._check(validated=validated)
+    def _check(self, **how: bool) -> Plan | None:
+        plan = super()._check(**how)
         unpenalised = isinstance(self.C, float) and self.C == np.inf
         real("C", self.C, 0, open_=True) if not unpenalised else None
         valid = self.class_weight is None or isinstance(self.class_weight, dict)
@@ -112,6 +113,7 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
         if isinstance(self.class_weight, dict):
             for label, weight in self.class_weight.items():
                 real(f"class_weight[{label!r}]", weight, 0, sys.float_info.max, open_=False)
+        return plan
 
     _classes_given = False  # by partial_fit, or by the run that goes on
 

@@ -1,5 +1,6 @@
 """The schedules that are a formula in t."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ class Constant(Schedule):
     """
 
     per: str = "update"
+    settled = 0.0
 
     def _formula(self, t: Array) -> Any:
         return 1.0
@@ -57,6 +59,11 @@ class Linear(Schedule):
     horizon: float = argument(1000, "in (0, inf)")
     end: float = argument(0.01, "in [0, inf)")
     per: str = "update"
+
+    @property
+    def settled(self) -> float:  # type: ignore[override]
+        """Where the factors have come to their last one: the horizon."""
+        return self.horizon
 
     def _formula(self, t: Array) -> Any:
         part = np.minimum(t / self.horizon, 1)
@@ -261,6 +268,11 @@ class Polynomial(Schedule):
     end: float = argument(0.01, "in [0, inf)")
     per: str = "update"
 
+    @property
+    def settled(self) -> float:  # type: ignore[override]
+        """Where the factors have come to their last one: the horizon."""
+        return self.horizon
+
     def _formula(self, t: Array) -> Any:
         left = (1 - np.minimum(t / self.horizon, 1)) ** self.power
         return left + (1 - left) * self.end
@@ -298,6 +310,11 @@ class Cosine(Schedule):
     end: float = argument(0.01, "in [0, inf)")
     restart_growth: float | None = argument(None, "None or in [1, inf)")
     per: str = "update"
+
+    @property
+    def settled(self) -> float:  # type: ignore[override]
+        """Where the factors have come to their last one: the horizon, without restarts."""
+        return self.horizon if self.restart_growth is None else math.inf
 
     def _formula(self, t: Array) -> Any:
         part = t / self.horizon
@@ -353,6 +370,11 @@ class OneCycle(Schedule):
     end: float = argument(0.001, "in [0, inf)")
     tail: float = argument(0.1, "in (0, 1)")
     per: str = "update"
+
+    @property
+    def settled(self) -> float:  # type: ignore[override]
+        """Where the factors have come to their last one: the horizon."""
+        return self.horizon
 
     def _formula(self, t: Array) -> Any:
         corners = np.array([0, (1 - self.tail) / 2, 1 - self.tail, 1])

@@ -11,10 +11,10 @@ from sklearn.utils import check_array
 from ._estimate import Estimate
 from ._kernels.function import Function
 from ._kernels.order import Order
+from ._kernels.progress import Progress
 from ._loop import Loop, turn
 from ._newton import Point, at
 from ._rates import start_rate
-from ._schedule import Schedule
 from ._state import Plan, Run
 from ._stationary import DIFFERENCES, hessian, kind_of
 
@@ -149,19 +149,19 @@ class Descent(Loop):
             run.rule = start_rate(plan.learning_rate)
         else:
             run.rate = run.first_rate = plan.learning_rate
-        if isinstance(self.schedule, Schedule):
+        if self.plan.schedule != "auto":
             self.schedule = self.schedule.bind(run.first_rate, 0.0)
         self.estimate = Estimate(f, run, plan)
         run.step = self._new_step()
-        self.order = Order(1)
+        self.order, self.progress = Order(1), Progress(0.0, 0.0)
         self.trajectory = [x.copy()]
         self.point = self.best = at(f.value_and_gradient, x)
         self.begun = self.point.value
         self.limit = plan.tol * max(1.0, float(np.linalg.norm(self.point.G)))
 
-    def advance(self) -> None:
+    def advance(self, most: int = 1) -> None:
         """Make a step; raise what f raised."""
-        super().advance()
+        super().advance(1)
         if self.f.error is not None:
             raise self.f.error
 

@@ -1,5 +1,6 @@
 """What a run takes its steps on: f's mini-batches, corrected, in the run's coordinates."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,12 @@ from . import _auto
 from ._kernels.adagrad import run_adagrad_epoch
 from ._kernels.combined import run_combined_epoch
 from ._kernels.dual import Dual
-from ._kernels.epoch import run_epoch
+from ._kernels.epoch import run_epoch, run_epochs
 from ._kernels.lazy import run_lazy_epoch
 from ._kernels.objective import Objective
 from ._kernels.order import Order
 from ._kernels.preconditioned import Preconditioned
+from ._kernels.progress import BoldDriver, Progress
 from ._kernels.steps import AdaGradStep, AveragedStep, SGDStep, Step
 from ._kernels.variance import Corrected
 from ._newton import Samples, learn
@@ -77,26 +79,88 @@ class Estimate:
             smooth = _auto.smoothness(self.f, size, run.seed, run.W, local=True)
             run.safe = float(self.plan.optimizer.auto_rate(smooth)) / 4**run.cuts
 
-    def epoch(self, order: Order, rates: Array) -> float:
-        """Visit the rows once, a step per mini-batch; return the mean of the f_B."""
-        run, W = self.run, self.run.W
+    @property
+    def ahead(self) -> float:
+        """How many epochs come before `begin` has something to do."""
+        if self.inside is not None:  # the way back has its rounding, an epoch at a time
+            return 1
+        if self.remembers is None or self.plan.optimizer._exact:
+            return math.inf
+        epoch = self.run.epoch
+        to_power = (1 << epoch.bit_length()) - epoch
+        period = self.remembers.period or to_power
+        return min(to_power, period - epoch % period)
+
+    def epochs(
+        self,
+        order: Order,
+        rates: Array,
+        losses: Array,
+        progress: Progress,
+        driver: BoldDriver | None,
+    ) -> int:
+        """Visit the rows once for each row of rates; return how often.
+
+        The mean of the f_B of each epoch goes to losses. It ends early where `progress`
+        says so.
+        """
+        run, size = self.run, self.run.batch_size
+        seed = run.seed if self.plan.shuffle else None
+        if self._compiled():
+            W = run.W if self.inside is None else self.inside.inside(run.W)
+            try:
+                return run_epochs(
+                    self.batches,
+                    run.step,
+                    W,
+                    order,
+                    size,
+                    rates,
+                    losses,
+                    progress,
+                    seed,
+                    run.epoch,
+                    run.rule,
+                    driver,
+                    run.rate,
+                    run.safe,
+                )
+            finally:
+                if self.inside is not None:
+                    run.W = self.inside.outside(W)
+        for made, taken in enumerate(rates, 1):
+            if driver is not None:
+                taken[:] = max(run.rate * driver.factor, run.safe)
+            if seed is None:
+                order.restart(size)
+            else:
+                order.shuffle(seed, run.epoch + made - 1, size)
+            loss = losses[made - 1] = self._epoch(order, taken)
+            if driver is not None:
+                driver.see(loss)
+            if progress.ends(loss):
+                break
+        return made
+
+    def _epoch(self, order: Order, rates: Array) -> float:
+        """Visit the rows once, at the cost of their non-zeros or on their dual."""
+        run, size = self.run, self.run.batch_size
+        W = run.W
         assert run.step is not None
         if isinstance(self.batches, Dual):
             run.memory = None  # of no use without its W, should an interrupt come
             run.W, loss = self.batches.ascend(W, order)
             run.memory = self.batches.memory
-            return loss
-        size = run.batch_size
-        sparse = None
-        if run.rule is None:
-            sparse = sparse_epoch(self.batches, run.step, rates, size)
-        if sparse is not None:
-            return float(sparse(self.batches, run.step, W, order, size, rates))
-        if self.inside is not None:
-            W = self.inside.inside(W)
-        loss = run_epoch(self.batches, run.step, W, order, size, rates, run.rule)
-        run.W = W if self.inside is None else self.inside.outside(W)
-        return loss
+            return float(loss)
+        sparse = sparse_epoch(self.batches, run.step, rates, size) or run_epoch
+        return float(sparse(self.batches, run.step, W, order, size, rates))
+
+    def _compiled(self) -> bool:
+        """Return whether all epochs are those of the compiled loop."""
+        if isinstance(self.batches, Dual):
+            return False
+        sparse = issparse(self.f.rows.X)
+        return self.run.rule is not None or self.inside is not None or not sparse
 
     @property
     def solution(self) -> Array:

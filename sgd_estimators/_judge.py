@@ -193,7 +193,10 @@ def floor(f: Objective) -> float:
 
 def floors(f: Objective) -> Array:
     """Return the same of each target of a squared loss."""
-    y = f.take(f.y)
-    weight = None if f.weight is None else f.take(f.weight)
+    y, n = f.take(f.y), f.n_active
+    if f.weight is None:
+        y = y - y.sum(axis=0) / n if f.rows.fit_intercept else y
+        return np.asarray(0.5 * np.einsum("ij,ij->j", y, y) / n)
+    weight = f.take(f.weight)
     centre = np.average(y, axis=0, weights=weight) if f.rows.fit_intercept else 0.0
     return np.asarray(0.5 * np.average((y - centre) ** 2, axis=0, weights=weight))

@@ -2,7 +2,7 @@
 
 import math
 import time
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,39 +11,30 @@ from ._decays import Constant
 from ._estimate import Estimate
 from ._kernels.objective import Objective
 from ._kernels.order import Order
+from ._kernels.progress import BoldDriver, Progress
 from ._kernels.steps import AveragedStep, Step, as_step
-from ._schedule import Schedule
 from ._state import FIELDS, Plan, Run
 
 Array = NDArray[np.float64]
 
-
-class Turns(Protocol):
-    """What `turn` needs of a loop: an epoch, and why to stop after it."""
-
-    def advance(self) -> None:
-        """Make an epoch."""
-
-    def verdict(self) -> str | None:
-        """Return why to stop after this epoch, or None."""
+MOST_RATES = 1 << 16  # of one call of the compiled loop
 
 
-def turn(loop: Turns, max_iter: int) -> tuple[str, int]:
+def turn(loop: "Loop", max_iter: int) -> tuple[str, int]:
     """Go round for at most `max_iter` epochs; return why it ended, and how many it made."""
-    done = 0
+    run, reason = loop.run, None
+    first = run.epoch
     try:
-        while done < max_iter:
-            loop.advance()
-            done += 1
-            if reason := loop.verdict():
-                return reason, done
+        while reason is None and run.epoch - first < max_iter:
+            loop.advance(max_iter - (run.epoch - first))
+            reason = loop.verdict()
     except KeyboardInterrupt:
-        return "interrupted", done
-    return "max_iter", done
+        reason = "interrupted"
+    return reason or "max_iter", run.epoch - first
 
 
 class Loop:
-    """One epoch after the other; the classes below it say when to stop.
+    """Epochs, some in one compiled call; the classes below it say when to stop.
 
     Parameters
     ----------
@@ -55,6 +46,8 @@ class Loop:
 
     estimate: Estimate
     order: Order
+    progress: Progress
+    driver: BoldDriver | None = None  # chooses the rates of schedule="auto"
 
     def __init__(self, f: Objective, run: Run, plan: Plan) -> None:
         self.f, self.run, self.plan = f, run, plan
@@ -75,52 +68,72 @@ class Loop:
         """The point to report: the iterate, or what the step makes of it."""
         return self.estimate.solution
 
-    def _factors(self, t: Any) -> Any:
-        """Return the schedule's factors at the updates t, or one for them all."""
-        run = self.run
-        if not isinstance(self.schedule, Schedule):
-            return self.schedule(t)
-        per_epoch = self.schedule.per == "epoch"
-        history: dict[str, Any] = {
-            "loss": run.losses,
-            "factor": run.factors,
-            "start": run.floor,
-            "ceiling": run.ceiling,
-        }
-        return self.schedule(run.epoch if per_epoch else t, history)
+    def _factors(self, n_epochs: int) -> Any:
+        """Return the schedule's factors of the batches of epochs, or one for them all."""
+        run, schedule = self.run, self.schedule
+        if type(schedule) is Constant:
+            return 1.0
+        history: dict[str, Any] = {"loss": run.losses}
+        if schedule.per == "epoch":
+            t = np.arange(run.epoch, run.epoch + n_epochs)
+            return schedule(t, history)[:, None]
+        t = np.arange(run.t, run.t + n_epochs * self.n_batches)
+        return schedule(t, history).reshape(n_epochs, self.n_batches)
 
-    def rates(self) -> Array:
-        """Return the rates of the next epoch's batches."""
-        run, t = self.run, np.arange(self.run.t, self.run.t + self.n_batches)
-        rates = np.broadcast_to(self._factors(t), t.shape).astype(np.float64)
+    def rates(self, n_epochs: int) -> Array:
+        """Return the rates of the next epochs' batches."""
+        run, rates = self.run, np.empty((n_epochs, self.n_batches))
         if run.rule is not None:
-            return rates
-        return np.maximum(run.rate * rates, run.safe)
+            rates[...] = self._factors(n_epochs)
+        elif self.driver is None:
+            rates[...] = np.maximum(run.rate * self._factors(n_epochs), run.safe)
+        return rates
 
-    def _arrange(self) -> None:
-        """Put the rows in the order of the next epoch."""
-        self.order.restart(self.run.batch_size)
+    def verdict(self) -> str | None:
+        """Return why to stop after these epochs, or None."""
+        raise NotImplementedError
 
-    def advance(self) -> None:
-        """Visit the rows once: W <- step(W, grad f_B(W), rate) for every batch B."""
+    def _prepare(self) -> None:
+        """Make ready for the next epochs."""
+
+    def _ahead(self, most: int) -> int:
+        """Return how many epochs come before anybody looks."""
+        return max(1, min(most, MOST_RATES // self.n_batches))
+
+    def advance(self, most: int = 1) -> None:
+        """Make epochs, at most so many: W <- step(W, grad f_B(W), rate), batch by batch."""
         run, plan = self.run, self.plan
         if plan.begin:
             plan.begin()
         begun = time.perf_counter()
-        self._arrange()
+        n_epochs = self._ahead(most)
+        self._prepare()
         self.estimate.begin()
-        rates = self.rates()
-        with np.errstate(all="ignore"):
-            loss = self.estimate.epoch(self.order, rates)
-        if run.rule is not None:
-            run.rate = float(rates[-1])
-        run.epoch += 1
-        run.t += self.n_batches
-        run.streamed += self.n_batches if plan.fresh else 0
-        run.losses.append(loss)
-        run.factors.append(float(rates[-1]) / run.rate if run.rate else 1.0)
-        self._write(loss=loss, rate=float(rates[-1]), seconds=time.perf_counter() - begun)
+        rates, losses = self.rates(n_epochs), np.full(n_epochs, math.nan)
+        made = 0
+        try:
+            made = self.estimate.epochs(
+                self.order, rates, losses, self.progress, self.driver
+            )
+        except KeyboardInterrupt:  # in the middle of an epoch
+            made = int(np.isfinite(losses).sum())
+            raise
+        finally:
+            self._note(rates[:made], losses[:made], begun)
 
-    def _write(self, **values: float) -> None:
-        for name in FIELDS:
-            self.run.history[name].append(values.get(name, math.nan))
+    def _note(self, rates: Array, losses: Array, begun: float) -> None:
+        """Record epochs that were made; they share the time that they took."""
+        run, made = self.run, len(losses)
+        if made == 0:
+            return
+        last = rates[:, -1]
+        if run.rule is not None:
+            run.rate = float(last[-1])
+        run.epoch += made
+        run.t += made * self.n_batches
+        run.losses.frombytes(losses.tobytes())
+        columns = np.full((len(FIELDS), made), math.nan)
+        columns[0], columns[1] = losses, last
+        columns[2] = (time.perf_counter() - begun) / made
+        for name, values in zip(FIELDS, columns, strict=True):
+            run.history[name].frombytes(values.tobytes())

@@ -22,6 +22,7 @@ from ._params import (
     with_momentum,
 )
 from ._rates import check_rate
+from ._resume import batch_size
 from ._run import go_on
 from ._state import Plan, Run
 from .optimizers import SGD, get_optimizer
@@ -222,12 +223,9 @@ def _minimize_function(
 def _minimize_objective(
     f: Objective, x0: Any, plan: Plan, max_iter: int, random_state: Any
 ) -> Any:
-    size = f.n_active
-    if plan.batch_size == "auto":
-        size = _auto.batch_size(f, plan.hessian, plan.optimizer._exact)
     if not isinstance(plan.batch_size, str) or plan.batch_size not in ("auto", "full"):
         integer("batch_size", plan.batch_size, 1)
-        size = min(int(plan.batch_size), f.n_active)
+    size = batch_size(f, plan)
     integer("n_iter_no_change", plan.n_iter_no_change, 1)
     begin = _auto.start(f)
     if x0 is not None:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from functools import partial
 from numbers import Integral, Real
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer
 from sklearn.utils import assert_all_finite, check_array, check_random_state
 
@@ -179,26 +180,24 @@ def is_default(model: Any) -> bool:
     )
 
 
-def resolve_optimizer(model: Any, *, streaming: bool) -> Optimizer:
-    """Return the optimizer that the parameters ask for."""
-    momentum = model.momentum
+def resolve_optimizer(model: Any) -> Optimizer:
+    """Return the optimizer that the parameters ask for: of a stream where all is left to us."""
     if isinstance(model.optimizer, str) and model.optimizer == "auto":
-        if is_default(model) and not streaming:
-            return SGD(momentum=0.9, nesterov=True)
-        return SGD(momentum=0.0 if momentum is None else momentum)
-    return with_momentum(get_optimizer(model.optimizer), momentum)
+        return SGD(momentum=0.0 if model.momentum is None else model.momentum)
+    return with_momentum(get_optimizer(model.optimizer), model.momentum)
 
 
 def with_momentum(optimizer: Optimizer, momentum: float | None) -> Optimizer:
     """Return the optimizer, or a copy of it with a momentum."""
     if momentum is None:
         return optimizer
-    if "momentum" not in optimizer.get_params(deep=False):
+    if not hasattr(optimizer, "momentum"):
         raise ValueError(
             f"momentum={momentum!r} cannot be honoured: {type(optimizer).__name__} has "
             "no momentum; leave momentum=None, or choose SGD or RMSProp"
         )
-    chosen: Optimizer = clone(optimizer).set_params(momentum=momentum)
+    chosen = copy(optimizer)
+    chosen.momentum = momentum
     return chosen
 
 
@@ -214,6 +213,8 @@ def fingerprint(value: Any) -> Any:
 
     It holds the parameters as they are now: who changes an object in place changes it.
     """
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
     if isinstance(value, BaseEstimator):
         return type(value), fingerprint(value.get_params(deep=False))
     if isinstance(value, partial):
@@ -295,7 +296,10 @@ def canonical(X: Any, n_jobs: int) -> Any:
     values = X.data if sp.issparse(X) else X
     copied = not sp.issparse(X) and not X.flags.c_contiguous
     if values.nbytes < SMALL or (copied and any(s % X.itemsize for s in X.strides)):
-        assert_all_finite(X, input_name="X")
+        with np.errstate(all="ignore"):
+            finite = math.isfinite(values.sum())
+        if not finite:  # or the sum alone is not
+            assert_all_finite(X, input_name="X")
         X = X if sp.issparse(X) else np.ascontiguousarray(X)
     else:
         rows, step = np.empty(X.shape if copied else 0, X.dtype), rows_a_part(values)

@@ -12,6 +12,7 @@ from ._docs import shared
 from ._kernels.losses import Loss, Squared
 from ._kernels.objective import Objective
 from ._params import choice, numbers_in, real
+from ._state import Plan
 
 Array = NDArray[np.float64]
 
@@ -184,14 +185,15 @@ class SGDRidge(Regressor):
         )
         self.alpha = alpha
 
-    def _check(self, *, validated: bool = False) -> None:
-        super()._check(validated=validated)
+    def _check(self, **how: bool) -> Plan | None:
+        plan = super()._check(**how)
         alphas = np.asarray(self.alpha, dtype=object)
         takes = "a number or one for each target"
         choice("alpha", self.alpha, takes, alphas.ndim <= 1 and alphas.size > 0)
         for alpha in np.ravel(alphas):
             real("alpha", alpha, 0, open_=False)
             choice("alpha", alpha, "finite", alpha < np.inf)
+        return plan
 
     def _penalty(self, total_weight: float, n_outputs: int) -> Array:
         alpha = np.ravel(np.asarray(self.alpha, np.float64))

@@ -8,20 +8,22 @@ from numpy.typing import NDArray
 
 from . import _auto
 from ._kernels.objective import Objective
-from ._params import fingerprint, resolve_optimizer
-from ._state import Run
+from ._params import fingerprint
+from ._state import Plan, Run
 from ._stream import Seen, seen
 
 Array = NDArray[np.float64]
 
 
-def begun(model: Any, f: Objective, known: Seen, seed: int, *, warm: bool) -> Run:
+def begun(
+    model: Any, f: Objective, plan: Plan, known: Seen, seed: int, *, warm: bool
+) -> Run:
     """Return a new run, with f in its metric; from the present coefficients, if warm."""
     _set_metric(f, known)
     start = present(model, f) if warm else None
     W = _auto.start(f) if start is None else f.rows.from_user(*start)
     metric = np.asarray(f.rows.mean), np.asarray(f.rows.scale)
-    return Run(W, metric, seed, _batch_size(model, f))
+    return Run(W, metric, seed, batch_size(f, plan))
 
 
 def present(model: Any, f: Objective) -> tuple[Array, Array] | None:
@@ -37,12 +39,12 @@ def present(model: Any, f: Objective) -> tuple[Array, Array] | None:
     return coef, np.broadcast_to(model.intercept_, len(coef))
 
 
-def resumed(model: Any, f: Objective, known: Seen) -> Run:
+def resumed(model: Any, f: Objective, plan: Plan, known: Seen) -> Run:
     """Return the run to go on with, moved to the metric of this data."""
     _set_metric(f, known)
     run = _copied(model, f)
     run.move(f)
-    size = _batch_size(model, f)
+    size = batch_size(f, plan)
     if setup(model) != model._run_setup:
         run.restart(size)
     run.batch_size = size
@@ -50,10 +52,10 @@ def resumed(model: Any, f: Objective, known: Seen) -> Run:
     return run
 
 
-def continued(model: Any, f: Objective, fresh: bool) -> Run:
+def continued(model: Any, f: Objective, plan: Plan, fresh: bool) -> Run:
     """Return the run of a stream, with f in its metric."""
     run = _copied(model, f)
-    size = _batch_size(model, f)
+    size = batch_size(f, plan)
     if changed := setup(model) != model._run_setup:
         run.restart(size)
     run.batch_size = size
@@ -101,10 +103,8 @@ def _set_metric(f: Objective, known: Seen) -> None:
         f.set_metric(*_auto.metric(f, known.moments))
 
 
-def _batch_size(model: Any, f: Objective) -> int:
+def batch_size(f: Objective, plan: Plan) -> int:
     """Return the rows of a step."""
-    n = f.n_active
-    if model.batch_size == "auto":
-        exact = resolve_optimizer(model, streaming=False)._exact
-        return _auto.batch_size(f, model.preconditioner == "hessian", exact)
-    return n if model.batch_size == "full" else min(int(model.batch_size), n)
+    if plan.batch_size == "auto":
+        return _auto.batch_size(f, plan.hessian, plan.optimizer._exact)
+    return f.n_active if plan.batch_size == "full" else min(int(plan.batch_size), f.n_active)

@@ -1,7 +1,7 @@
 """A run over data: its rates, the order of the rows, evaluations, and when to stop."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,18 +10,44 @@ from . import _auto
 from ._certificates import Certificate
 from ._estimate import Estimate
 from ._exceptions import warn, warn_of_end
+from ._judge import floor, floors
 from ._kernels.losses import Squared
 from ._kernels.objective import Objective
+from ._kernels.progress import BoldDriver, Progress
 from ._kernels.steps import AveragedStep
 from ._loop import Loop, turn
 from ._rates import start_rate
-from ._schedule import Schedule
-from ._state import Outcome, Plan, Run, series
+from ._state import Outcome, Plan, Run, mark, series
 
 Array = NDArray[np.float64]
 
-LOOK = 8  # epochs at least between evaluations at new lows of the mean loss
+LOOK = 8  # epochs at least between evaluations of f
+GROWTH = 4  # later, they come after so much of the epochs before
 MAX_CUTS = 20
+
+
+class Evaluation(NamedTuple):
+    """f at the point that a run would report after an epoch, and what bounds f - f*."""
+
+    epoch: int
+    W: Array
+    value: float
+    parts: Array  # of f, one an output of a squared loss
+    gap: Array
+    name: str
+
+
+def next_look(epoch: int, *, exact: bool = False) -> int:
+    """Return the epoch, after this one, at which f is evaluated next.
+
+    Epochs of exact steps, which visit rows singly, cost several evaluations.
+    """
+    if exact:
+        return epoch + 1
+    look = LOOK
+    while look <= epoch:
+        look += max(LOOK, look // GROWTH)
+    return look
 
 
 def go_on(f: Objective, run: Run, plan: Plan, max_iter: int) -> Outcome:
@@ -42,32 +68,23 @@ class Epochs(Loop):
         self.certificate = Certificate(f)
         self.exact = plan.optimizer._exact
         steady = self.exact or plan.rated or plan.optimizer._steady
-        if plan.schedule == "auto" and not steady:
-            self.schedule = _auto.Auto()
-        self.small = _auto.fits_cache(f) or self.exact  # or its epochs cost more
-        self.evaluated: tuple[int, float, Array, Array, str] | None = None
+        self.automatic = plan.schedule == "auto" and not steady
+        self.evaluated: Evaluation | None = None
         self._begin()
 
     def _begin(self) -> None:
         """Prepare a run that has not begun, or that lost its step."""
-        run, f, plan = self.run, self.f, self.plan
-        if run.mark is None and not plan.streaming:
-            run.recognise(f)
+        run, plan = self.run, self.plan
         if math.isnan(run.floor):
-            start = _auto.start(f)
-            run.floor = self._value(start)
-            run.begun = run.floor if np.array_equal(run.W, start) else self._value(run.W)
-            if plan.fresh:  # few rows may have a constant that fits them too well
-                assert run.constant is not None
-                start = run.constant
-                run.floor = max(run.floor, self._value(start))
-            else:
-                run.constant = start
-            run.highest = max(run.highest, run.floor)
-            if run.best is None and math.isfinite(run.begun):
-                better = run.begun <= run.floor or plan.fresh
-                run.best = (run.begun, run.W.copy()) if better else (run.floor, start)
-        self.estimate = Estimate(f, run, plan)
+            self._begin_data()
+        if run.progress is None:
+            run.progress = Progress(run.floor, plan.tol)
+        if plan.callback and run.mark is None:  # for a model that is kept on the way
+            run.mark = mark(self.f, run.W.copy(), *self.f.value_and_gradient(run.W))
+        self.progress = run.progress
+        self.progress.start, self.progress.tol = run.floor, plan.tol
+        self.progress.limit = self.limit
+        self.estimate = Estimate(self.f, run, plan)
         if run.step is None:
             if run.lost:
                 warn(
@@ -80,29 +97,61 @@ class Epochs(Loop):
             run.rule = start_rate(plan.learning_rate)
         unit = self._meet()
         if math.isnan(run.rate) and not plan.rated:
-            if self.exact:
-                run.rate = 1.0
-            elif plan.learning_rate is None:
-                batch = min(run.batch_size, f.n_active)
-                if plan.fresh:
-                    assert run.constant is not None
-                    smooth = _auto.smoothness(
-                        f, batch, run.seed, run.constant, run.row_norm, unit=unit
-                    )
-                    run.sign_step = max(run.sign_step, smooth.sign_step)
-                    smooth = smooth._replace(sign_step=run.sign_step)
-                else:
-                    smooth = _auto.smoothness(self.estimate.f, batch, run.seed, unit=unit)
-                run.rated = batch
-                run.rate = float(plan.optimizer.auto_rate(smooth)) / 4**run.cuts
-            else:
-                run.rate, run.ceiling = plan.learning_rate, 1.0
-            run.first_rate = run.rate
-        if isinstance(self.schedule, Schedule) and plan.schedule != "auto":
-            penalty = float(f.alpha.max(initial=0.0))
+            run.rate = run.first_rate = self._first_rate(unit)
+        if self.automatic and not plan.fresh:
+            if run.driver is None:
+                ceiling = math.inf if plan.learning_rate is None else 1.0
+                run.driver = BoldDriver(run.floor, ceiling)
+            self.driver = run.driver
+            self.driver.start = run.floor
+        if plan.schedule != "auto":
+            penalty = float(self.f.alpha.max(initial=0.0))
             self.schedule = self.schedule.bind(run.first_rate, penalty)
-        length = 1 if self.exact else run.run_length  # their noise matters to gradients
-        self.order = _auto.order(f, plan.shuffle, length)
+        self.settled = self._settled()
+        if self.run.epoch & (self.run.epoch - 1):  # else `_prepare` will
+            self._arrange()
+
+    def _begin_data(self) -> None:
+        """Note what the function is where the run begins."""
+        run, f = self.run, self.f
+        start = _auto.start(f)
+        run.floor = floor(f)
+        run.begun = run.floor if np.array_equal(run.W, start) else self._value(run.W)
+        if self.plan.fresh:  # few rows may have a constant that fits them too well
+            assert run.constant is not None
+            start = run.constant
+            run.floor = max(run.floor, self._value(start))
+        else:
+            run.constant = start
+        run.highest = max(run.highest, run.floor)
+        if run.best is None and math.isfinite(run.begun):
+            better = run.begun <= run.floor or self.plan.fresh
+            run.best = (run.begun, run.W.copy()) if better else (run.floor, start)
+
+    def _first_rate(self, unit: Any) -> float:
+        """Return the rate to begin with: the user's, or that of the smoothness of f."""
+        run, plan, f = self.run, self.plan, self.f
+        if self.exact:
+            return 1.0
+        if plan.learning_rate is not None:
+            return float(plan.learning_rate)
+        batch = min(run.batch_size, f.n_active)
+        if plan.fresh:
+            assert run.constant is not None
+            smooth = _auto.smoothness(
+                f, batch, run.seed, run.constant, run.row_norm, unit=unit
+            )
+            run.sign_step = max(run.sign_step, smooth.sign_step)
+            smooth = smooth._replace(sign_step=run.sign_step)
+        else:
+            smooth = _auto.smoothness(self.estimate.f, batch, run.seed, unit=unit)
+        run.rated = batch
+        return float(plan.optimizer.auto_rate(smooth)) / 4**run.cuts
+
+    def _settled(self) -> float:
+        """Return the epoch from which on the rate is not going to fall any more."""
+        settled = self.schedule.settled
+        return settled if self.schedule.per == "epoch" else settled / self.n_batches
 
     def _meet(self) -> Any:
         run, plan = self.run, self.plan
@@ -111,85 +160,113 @@ class Epochs(Loop):
     def _value(self, W: Array) -> float:
         return float(self.f.value_and_gradient(W)[0])
 
-    def _factors(self, t: Any) -> Any:
-        if self.plan.fresh and isinstance(self.schedule, _auto.Auto):
-            # Losses of different rows do not tell whether f falls.
-            begun = self.run.streamed
-            factors = _auto.decay(np.arange(begun, begun + self.n_batches))
-            return np.minimum(factors, self.run.ceiling)
-        return super()._factors(t)
+    def rates(self, n_epochs: int) -> Array:
+        """Return the rates of the next epochs' batches."""
+        run = self.run
+        if not (self.plan.fresh and self.automatic):
+            return super().rates(n_epochs)
+        # Losses of different rows do not tell whether f falls.
+        factors = _auto.decay(np.arange(run.streamed, run.streamed + self.n_batches))
+        run.streamed += self.n_batches
+        return np.asarray(run.rate * factors)[None]
 
     def _arrange(self) -> None:
+        """Make the order of the rows."""
+        length = 1 if self.exact else self.run.run_length  # their noise matters to gradients
+        self.order = _auto.order(self.f, self.plan.shuffle, length)
+
+    def _prepare(self) -> None:
+        """Shorten the runs of neighbours and the average, now and then."""
         run, plan = self.run, self.plan
-        if plan.shuffle:
-            self._order_for_epoch()
-            self.order.shuffle(run.seed, run.epoch, run.batch_size)
-        else:
-            super()._arrange()
-        if plan.average == "tail" and run.epoch and run.epoch & (run.epoch - 1) == 0:
+        if run.epoch & (run.epoch - 1):  # no power of two
+            return
+        if plan.shuffle and run.run_length > 1 and not self.exact:
+            seed = run.seed + run.epoch
+            run.run_length = _auto.run_length(self.f, run.W, run.run_length, seed)
+        self._arrange()
+        if plan.average == "tail" and run.epoch:
             assert isinstance(run.step, AveragedStep)
             run.step = AveragedStep(run.step.inner)  # so it spans the last half at least
 
-    def _order_for_epoch(self) -> None:
-        """Shorten the runs of neighbours, now and then, to what the noise at W allows."""
-        run = self.run
-        if run.epoch & (run.epoch - 1) == 0 and run.run_length > 1 and not self.exact:
-            if not np.isfinite(run.W).all():
-                return
-            length = _auto.run_length(self.f, run.W, run.run_length, run.seed + run.epoch)
-            if length != run.run_length:
-                run.run_length = length
-                self.order = _auto.order(self.f, True, length)
+    def _ahead(self, most: int) -> int:
+        """Return how many epochs come before anybody looks."""
+        run, plan = self.run, self.plan
+        self.look = next_look(run.epoch, exact=self.exact)
+        waiting = run.epoch < self.settled < math.inf
+        self.progress.patience = 0 if self._falling else self._patience
+        if plan.callback or plan.begin or plan.score or self.schedule.uses_history:
+            return 1
+        until = [most, self.look - run.epoch, self.estimate.ahead]
+        if plan.average == "tail" or (run.run_length > 1 and not self.exact):
+            until.append((1 << run.epoch.bit_length()) - run.epoch)
+        if waiting:
+            until.append(math.ceil(self.settled) - run.epoch)
+        return super()._ahead(int(min(until)))
+
+    @property
+    def _falling(self) -> bool:
+        """Whether the rate is going to fall, so that a stop would come too early."""
+        waits = self.run.epoch < self.settled < math.inf
+        return self.plan.streaming or waits
+
+    @property
+    def _exhausted(self) -> bool:
+        """Whether the rate has done what it can: a falling one has halved since a gain."""
+        if self.settled < math.inf:
+            return True
+        rates = self.run.history["rate"]
+        before = rates[-min(len(rates), self.progress.stalled + 1)]
+        return rates[-1] <= 0.5 * before
+
+    @property
+    def _patience(self) -> int:
+        """How many epochs without a gain are enough."""
+        period = 16 if self.exact or self.driver is not None else self.schedule.period
+        return self.plan.n_iter_no_change * period
 
     def evaluate(self) -> float:
         """Return f at the point to report, and note its value and certificate."""
-        run = self.run
         W = self.solution
         value, G = self.f.value_and_gradient(W)
         if not math.isfinite(value):
             return math.inf
-        gap, name = self._bound(W, value, G)
-        self.evaluated = run.epoch, float(value), W.copy(), gap, name
+        self.evaluated = self._evaluation(W.copy(), float(value), G)
+        self.run.mark = mark(self.f, self.evaluated.W, value, G)
         return float(value)
 
-    def _bound(self, W: Array, value: float, G: Array) -> tuple[Array, str]:
+    def _evaluation(self, W: Array, value: float, G: Array) -> Evaluation:
+        """Return what is known at W, where f has been evaluated last."""
+        parts = np.array([value])
+        if len(W) > 1 and isinstance(self.f.loss, Squared):
+            parts = self.f.losses + 0.5 * np.sum(self.f.penalty * W * W, axis=1)
+        gap, name = self._bound(W, parts, G)
+        return Evaluation(self.run.epoch, W, value, parts, gap, name)
+
+    def _bound(self, W: Array, parts: Array, G: Array) -> tuple[Array, str]:
         """Return the certificate; a part of a stream has none."""
         if self.plan.fresh:
             return np.array([math.inf]), "none"
-        several = len(W) > 1 and isinstance(self.f.loss, Squared)
-        return self.certificate.bound(W, self._own(W) if several else value, G)
+        gap, name = parts, "value"  # no loss is negative
+        if self.exact or self.run.epoch >= LOOK:
+            own = parts if len(parts) > 1 else float(parts[0])
+            epochs = math.inf if self.exact else self.run.epoch
+            found, how = self.certificate.bound(W, own, G, epochs)
+            if not found.sum() >= gap.sum():
+                gap, name = found, how
+        return gap, name
 
-    def certified(self, gap: Array, value: float) -> bool:
+    def certified(self, at: Evaluation) -> bool:
         """Return whether gap <= tol (f0 - f + gap) + rounding, output by output."""
-        if not np.isfinite(gap).all():
+        if not np.isfinite(at.gap).all():
             return False
-        if len(gap) == 1:
-            floors = np.array([self.run.floor])
-            fallen = floors - value
-        else:
-            floors = self._floors()
-            fallen = floors - self._parts()
-        rounding = 1e-14 * np.abs(floors) + self.certificate.unseen
-        return bool(np.all(gap <= self.plan.tol * (fallen + gap) + rounding))
-
-    def _parts(self) -> Array:
-        """Return f output by output at the evaluated point."""
-        assert self.evaluated is not None
-        W = self.evaluated[2]
-        self.f.value_and_gradient(W)
-        return self._own(W)
-
-    def _own(self, W: Array) -> Array:
-        """Return f output by output at W, where it has been evaluated last."""
-        penalised: Array = 0.5 * np.sum(self.f.penalty * W * W, axis=1)
-        return self.f.losses + penalised
-
-    def _floors(self) -> Array:
-        self.f.value_and_gradient(_auto.start(self.f))
-        return self.f.losses
+        begin: Any = floors(self.f) if len(at.gap) > 1 else self.run.floor
+        wanted = self.plan.tol * (begin - at.parts + at.gap) + 1e-14 * np.abs(begin)
+        if bool((at.gap <= wanted).all()):
+            return True
+        return bool(np.all(at.gap <= wanted + self.certificate.unseen))
 
     def verdict(self) -> str | None:
-        """Return why to stop after this epoch, of which the callback is told, or None."""
+        """Return why to stop after these epochs, of which the callback is told, or None."""
         run, plan = self.run, self.plan
         reason = self._reason()
         stop = plan.callback and plan.callback(
@@ -199,47 +276,35 @@ class Epochs(Loop):
 
     def _reason(self) -> str | None:
         """Evaluate f and the validation score where it is time; return why to stop."""
-        run, plan = self.run, self.plan
-        loss = run.losses[-1]
-        record = run.history
-        if self._diverging(loss):
+        run, progress = self.run, self.progress
+        if self._diverging(run.losses[-1]):
             return self._recover()
-        run.stalled += 1
-        patience = plan.n_iter_no_change * self._period()
-        if self._worth_a_look(loss) or run.stalled >= patience:
-            value = self.evaluate()
-            run.looked = run.epoch
-            if value > self.limit:
+        if run.epoch - 1 < self.settled <= run.epoch:  # from here on, patience counts
+            progress.stalled = 0
+        stalled = 0 < progress.patience <= progress.stalled and self._exhausted
+        if stalled or run.epoch == self.look:
+            if self.evaluate() > self.limit:
                 self.evaluated = None
                 return self._recover()
             assert self.evaluated is not None
-            record["objective"][-1] = value
-            record["gap"][-1] = float(self.evaluated[3].sum())
-            before = math.inf if run.best is None else run.best[0]
-            gap = record["gap"][-1]
-            nearer = self.estimate.remembers and gap < 0.5 * run.nearest
-            if nearer or before - value > plan.tol * max(run.floor - value, 0.0):
-                run.stalled = 0
-            run.nearest = gap if nearer else run.nearest
-            if value < before:
-                run.best = value, self.evaluated[2]
-            if self.certified(self.evaluated[3], value):
+            if self._gains(self.evaluated):
+                progress.stalled, stalled = 0, False
+            if self.certified(self.evaluated):
                 self._score()
                 return "certified"
-        if stop := self._score():
-            return stop
-        return "no_improvement" if run.stalled >= patience else None
+        return self._score() or ("no_improvement" if stalled else None)
 
-    def _worth_a_look(self, loss: float) -> bool:
-        """Return whether f is to be evaluated, at the cost of a pass."""
-        run = self.run
-        low = loss < run.lowest and run.epoch - run.looked >= LOOK
-        run.lowest = min(loss, run.lowest)
-        return self.small or low or run.epoch & (run.epoch - 1) == 0
-
-    def _period(self) -> int:
-        """Epochs that one judgement of progress takes."""
-        return 16 if self.exact or isinstance(self.schedule, _auto.Auto) else 1
+    def _gains(self, at: Evaluation) -> bool:
+        """Note f and its bound; return whether they are better than they were."""
+        run, gap = self.run, float(at.gap.sum())
+        run.history["objective"][-1], run.history["gap"][-1] = at.value, gap
+        before = math.inf if run.best is None else run.best[0]
+        if at.value < before:
+            run.best = at.value, at.W
+        nearer = self.estimate.remembers and gap < 0.5 * run.nearest
+        run.nearest = gap if nearer else run.nearest
+        enough = self.plan.tol * max(run.floor - at.value, 0.0)
+        return bool(nearer or before - at.value > enough)
 
     def _score(self) -> str | None:
         """Note the validation score; stop when it no longer rises."""
@@ -277,55 +342,51 @@ class Epochs(Loop):
     def _recover(self) -> str | None:
         """Return to the best point; cut an automatic rate and go on, else stop."""
         run = self.run
-        run.W = self._start() if run.best is None else run.best[1].copy()
+        run.W = _auto.start(self.f) if run.best is None else run.best[1].copy()
         run.step, run.rule = self._new_step(), None
         self._meet()
         run.memory, run.safe = None, 0.0
         run.cuts += 1
         if self.plan.learning_rate is not None or run.cuts > MAX_CUTS:
             return "diverged"
-        raised = isinstance(self.schedule, _auto.Auto) and not self.plan.fresh
-        run.rate *= (run.factors[-1] if raised else 1.0) / 4
-        run.ceiling, run.stalled = 1.0, 0
-        run.losses, run.factors = series(), series()
+        run.rate /= 4
+        if self.driver is not None:
+            run.rate *= self.driver.factor
+            run.driver = self.driver = BoldDriver(run.floor, 1.0)
+        self.progress.stalled = 0
+        run.losses = series()
         return None
-
-    def _start(self) -> Array:
-        return _auto.start(self.f)
 
     def outcome(self, reason: str, n_iter: int) -> Outcome:
         """Evaluate the last point, without a trace in the run, and choose the best."""
         run, plan = self.run, self.plan
         if reason == "no_improvement":
-            run.stalled = 0  # who goes on wants to
+            self.progress.stalled = 0  # who goes on wants to
         elif reason == "early_stopping":
             run.scores = series()
         history = {name: np.array(values) for name, values in run.history.items()}
-        if self.evaluated is None or self.evaluated[0] != run.epoch:
-            value = self.evaluate()
-            if n_iter and self.evaluated is not None and math.isfinite(value):
-                history["objective"][-1] = value
-                history["gap"][-1] = self.evaluated[3].sum()
-        W, value = self._start(), run.floor
-        if self.evaluated is not None:
-            value, W = self.evaluated[1], self.evaluated[2]
+        if self.evaluated is None or self.evaluated.epoch != run.epoch:
+            self.evaluate()
+        end = self.evaluated
+        if n_iter and end is not None and end.epoch == run.epoch:
+            history["objective"][-1], history["gap"][-1] = end.value, end.gap.sum()
+        W = _auto.start(self.f) if end is None else end.W
         if plan.early_stopping and run.best_score is not None and reason != "certified":
             W = run.best_score[1]
         elif reason != "certified" and run.best is not None and not plan.fresh:
-            W = W if value <= run.best[0] else run.best[1]
-        value, G = self.f.value_and_gradient(W)
-        gap, name = self._bound(W, value, G)
-        self.evaluated = run.epoch, float(value), W, gap, name
-        converged = self.certified(gap, float(value))
+            W = W if end is not None and end.value <= run.best[0] else run.best[1]
+        if end is None or W is not end.W:
+            value, G = self.f.value_and_gradient(W)
+            end = self._evaluation(W, float(value), G)
+        converged = self.certified(end)
         if converged and reason in ("max_iter", "no_improvement"):
             reason = "certified"
         warn_of_end(reason, run, plan)
-        total = float(gap.sum())
         return Outcome(
             W.copy(),
-            objective=float(value),
-            gap=total,
-            certificate=name,
+            objective=end.value,
+            gap=float(end.gap.sum()),
+            certificate=end.name,
             converged=converged,
             stop_reason=reason,
             n_iter=n_iter,

@@ -1,5 +1,6 @@
 """What every schedule has in common: the call, its checks, the binding."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import field, fields, is_dataclass
 from typing import Any, overload
@@ -50,6 +51,11 @@ class Schedule(BaseEstimator):
 
     uses_history: bool = False
     per: str = "update"
+
+    #: The t from which on the factors stay as they are; inf where they never do.
+    settled: float = math.inf
+    #: Epochs without a gain that say no more than one does at a constant rate.
+    period: int = 1
 
     @overload
     def __call__(
@@ -120,8 +126,7 @@ class Schedule(BaseEstimator):
             A copy, or the schedule itself where there is nothing to fill in.
         """
         run = {"learning_rate": learning_rate, "penalty": penalty}
-        own = self.get_params(deep=False)
-        missing = {name: run[name] for name in run if own.get(name, 0) is None}
+        missing = {name: run[name] for name in run if getattr(self, name, 0) is None}
         bound: Schedule = clone(self).set_params(**missing) if missing else self
         return bound
 

@@ -4,6 +4,7 @@ import math
 import pickle
 from array import array
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from . import _auto
 from ._kernels.objective import Objective
+from ._kernels.progress import BoldDriver, Progress
 from ._kernels.rates import Rate
 from ._kernels.steps import Step
 from ._optimizer import Optimizer
@@ -24,7 +26,7 @@ Series: TypeAlias = "array[float]"
 
 NOT_PICKLED = (TypeError, AttributeError, pickle.PicklingError)
 FIELDS = ("loss", "rate", "seconds", "objective", "gap", "score")
-SERIES = ("losses", "factors", "scores")
+SERIES = ("losses", "scores")
 
 
 def series() -> Series:
@@ -63,6 +65,12 @@ class Plan:
         return not (self.learning_rate is None or isinstance(self.learning_rate, float))
 
 
+def mark(f: Objective, W: Array, value: float, G: Array) -> tuple[Any, ...]:
+    """Return what tells f from other functions: its value and gradient at a point."""
+    told = [G, f.rows.mean, f.rows.scale, f.alpha]
+    return (W, float(value), f.n_active, *(array.tobytes() for array in told))
+
+
 @dataclass
 class Run:
     """The state of a run: all that going on as if it had not stopped needs."""
@@ -91,17 +99,14 @@ class Run:
     run_length: int = _auto.LONGEST_RUN
     epoch: int = 0
     t: int = 0
-    ceiling: float = math.inf  # of the automatic schedule's factor
     best: tuple[float, Array] | None = None
     best_score: tuple[float, Array] | None = None
-    stalled: int = 0  # epochs without a gain
     nearest: float = math.inf  # the gap at the last gain of a run without noise
     lost: bool = False  # the step's state and the rule's, in a copy
     cuts: int = 0  # of an automatic rate, after a divergence
-    looked: int = 0  # the epoch of the last evaluation
-    lowest: float = math.inf  # mean loss of an epoch
+    progress: Progress | None = None  # of the mean losses
+    driver: BoldDriver | None = None  # of the rates of schedule="auto"
     losses: Series = field(default_factory=series)
-    factors: Series = field(default_factory=series)
     scores: Series = field(default_factory=series)
     mark: tuple[Any, ...] | None = None  # of the function
     history: dict[str, Series] = field(
@@ -111,8 +116,8 @@ class Run:
     def forget(self) -> None:
         """Drop what belongs to the data: floors, bests, counters; keep the iterate."""
         self.floor = self.begun = math.nan
-        self.best = self.best_score = None
-        self.stalled, self.lowest, self.scores = 0, math.inf, series()
+        self.best = self.best_score = self.progress = self.mark = None
+        self.scores = series()
         self.unlearn()
 
     def unlearn(self) -> None:
@@ -126,12 +131,11 @@ class Run:
         """Drop what belongs to the optimizer and the schedule; begin at the best point."""
         if self.best is not None:
             self.W = self.best[1].copy()
-        self.stalled, self.lowest = 0, math.inf
-        self.step, self.rate, self.ceiling = None, math.nan, math.inf
+        self.step, self.rate, self.progress, self.driver = None, math.nan, None, None
         self.rule = self.roots = self.memory = None
         self.safe, self.nearest = 0.0, math.inf
         self.batch_size = batch_size
-        self.losses, self.factors, self.cuts = series(), series(), 0
+        self.losses, self.cuts = series(), 0
         self.row_norm, self.sign_step, self.streamed = 0.0, 0.0, 0
 
     def meet(self, f: Objective) -> None:
@@ -180,13 +184,11 @@ class Run:
 
     def recognise(self, f: Objective) -> None:
         """Forget the bests if f is not the function of the call before."""
-        probe = _auto.start(f)  # off every symmetry of the data
-        probe += np.cos(np.arange(probe.size)).reshape(probe.shape)
-        value, G = f.value_and_gradient(probe)
-        mark = float(value), G.tobytes(), tuple(f.alpha), f.n_active
-        if mark != self.mark:
-            self.forget()
-        self.mark = mark
+        if self.mark is not None:
+            W = self.mark[0]
+            if mark(f, W, *f.value_and_gradient(W))[1:] == self.mark[1:]:
+                return
+        self.forget()
 
     def copy(self) -> "Run":
         """Return a run to go on with while this one stays; a closure moves into it."""
@@ -201,8 +203,9 @@ class Run:
             step=step,
             rule=rule,
             lost=self.lost and step is None,
+            progress=copy(self.progress),
+            driver=copy(self.driver),
             losses=self.losses[:],
-            factors=self.factors[:],
             scores=self.scores[:],
             history={name: values[:] for name, values in self.history.items()},
         )
@@ -217,6 +220,8 @@ class Run:
             pickle.dumps((self.step, self.rule))
         except NOT_PICKLED:
             state |= {"step": None, "rule": None, "lost": True}
+        for name in ("progress", "driver"):
+            state[name] = state[name] and state[name].__getstate__()
         state["history"] = {name: np.array(v) for name, v in self.history.items()}
         return state | {name: np.array(state[name]) for name in SERIES}
 
@@ -225,6 +230,10 @@ class Run:
         self.__dict__.update(state)
         self.history = {name: array("d", v) for name, v in state["history"].items()}
         self.__dict__.update({name: array("d", state[name]) for name in SERIES})
+        for name, kind in (("progress", Progress), ("driver", BoldDriver)):
+            if (told := state[name]) is not None:
+                setattr(self, name, kind.__new__(kind))
+                getattr(self, name).__setstate__(told)
 
 
 @dataclass

@@ -91,6 +91,16 @@ class WarmUp(Schedule):
         """Whether the other schedule looks at the history."""
         return get_schedule(self.schedule).uses_history
 
+    @property
+    def settled(self) -> float:  # type: ignore[override]
+        """Where the warm-up is over, and the other schedule has settled."""
+        return self.length + get_schedule(self.schedule).settled
+
+    @property
+    def period(self) -> int:  # type: ignore[override]
+        """That of the other schedule."""
+        return get_schedule(self.schedule).period
+
     def bind(self, learning_rate: float, penalty: float) -> Schedule:
         """Return a copy around the bound schedule; see `Schedule.bind`.
 
@@ -153,12 +163,18 @@ class Plateau(Schedule):
 
     uses_history = True
     per = "epoch"
+    settled = 0.0
 
     factor: float = argument(0.5, "in (0, 1)")
     patience: int = argument(5, "in [1, inf)")
     threshold: float = argument(1e-3, "in [0, 1)")
     cooldown: int = argument(0, "in [0, inf)")
     min_factor: float = argument(0.0, "in [0, 1]")
+
+    @property
+    def period(self) -> int:  # type: ignore[override]
+        """Epochs from one cut to the next, where nothing is gained."""
+        return int(self.patience + self.cooldown)
 
     def _formula(self, t: Array, history: History | None = None) -> Any:
         if history is None or "loss" not in history:

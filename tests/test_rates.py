@@ -260,7 +260,7 @@ def test_f_falls_where_rows_are_noisy_too(rate):
 
 def test_a_full_search_never_rises():
     model = SGDRidge(learning_rate=LineSearch(), batch_size="full", max_iter=50)
-    f = model.fit(X, Y).history_["objective"]
+    f = model.fit(X, Y).history_["loss"]  # of the full batch, before each step
     assert np.all(np.diff(f) <= 1e-12 * f[:-1])
 
 
@@ -292,7 +292,7 @@ def test_a_users_rate_in_ten_lines():
     assert model._run.rule.function.t == model.t_
     assert np.all(np.diff(model.history_["rate"]) != 0)
     for learning_rate in (Search(), lambda f, batch, x, g, loss: 0.01):
-        model = SGDRidge(learning_rate=learning_rate, **given).fit(X, Y)
+        model = SGDRidge(learning_rate=learning_rate, batch_size=64, **given).fit(X, Y)
         assert model.score(X, Y) > 0.2
     assert SGDRidge(learning_rate=Normalized, **given).fit(X, Y).score(X, Y) > 0
 

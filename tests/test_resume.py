@@ -188,7 +188,8 @@ PLAIN = {
     "average": {"average": True},
     "average from 3": {"average": 3, "optimizer": "adam"},
     "a user's step": {"optimizer": HeavyBall(), "learning_rate": 1e-6},
-    **{name: {"learning_rate": name} for name in RATES},
+    # of some orders, Polyak's step diverges in the plain metric
+    **{name: {"learning_rate": name, "random_state": 1} for name in RATES},
 }
 
 
@@ -196,7 +197,7 @@ PLAIN = {
 @pytest.mark.parametrize("setting", PLAIN)
 def test_partial_fit_is_an_epoch_of_fit(kind, setting):
     Model, data, target = MODELS[kind]
-    model = Model(preconditioner=None, **BASE, **PLAIN[setting])
+    model = Model(preconditioner=None, **{**BASE, **PLAIN[setting]})
     whole = clone(model).set_params(max_iter=J + K).fit(data, target)
     part = clone(model)
     first = {"classes": np.unique(target)} if Model is SGDLogistic else {}
@@ -405,15 +406,14 @@ def test_an_object_changed_in_place_is_noticed(wrap):
     schedule = Shrinking(0.5)
     schedule.more = wrap(1.0)
     model = SGDRidge(schedule=schedule, warm_start=True, max_iter=J, **BASE).fit(X, Y)
-    factors = model._run.factors
-    assert len(factors) == J
-    assert len(through_a_pickle(model).fit(X, Y)._run.factors) == 2 * J
+    assert len(model._run.losses) == J
+    assert len(through_a_pickle(model).fit(X, Y)._run.losses) == 2 * J
     model.schedule.more = wrap(2.0)
-    assert len(model.fit(X, Y)._run.factors) == J  # it began anew
+    assert len(model.fit(X, Y)._run.losses) == J  # it began anew
     optimizer = SGD(momentum=0.5)
     model.set_params(optimizer=optimizer).fit(X, Y)
     optimizer.momentum = 0.6
-    assert len(model.fit(X, Y)._run.factors) == J
+    assert len(model.fit(X, Y)._run.losses) == J
 
 
 STOPS = {

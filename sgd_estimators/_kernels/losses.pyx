@@ -23,6 +23,13 @@ cdef void gather(const double* values, const Py_ssize_t* rows, Py_ssize_t n,
         found[i] = values[rows[i]] if values else 1.0
 
 
+def mean(y, weight):
+    """Return the weighted mean of each column; `numpy.average` takes longer."""
+    if weight is None:
+        return y.sum(axis=0) / len(y)
+    return weight @ y / weight.sum()
+
+
 cdef class Loss:
     """Base of the losses; ``curvature`` bounds d2l/dz2."""
 
@@ -71,7 +78,7 @@ cdef class Squared(Loss):
 
     def intercept(self, y, weight):
         """Return the best constant score."""
-        return np.average(y, axis=0, weights=weight)
+        return mean(y, weight)
 
 
 cdef class Logistic(Loss):
@@ -96,7 +103,7 @@ cdef class Logistic(Loss):
 
     def intercept(self, y, weight):
         """Return the best constant score: the log odds."""
-        p, few = np.average(y, axis=0, weights=weight), 0.5 / len(y)
+        p, few = mean(y, weight), 0.5 / len(y)
         p = np.where(p > 0, p, few)  # finite where a class is missing
         p = np.where(p < 1, p, 1 - few)
         return np.log(p / (1 - p))

@@ -1,0 +1,101 @@
+"""What the mean loss of an epoch says: whether to go on, and at which rate."""
+from libc.math cimport INFINITY, fabs, isfinite
+
+import copyreg
+
+cdef enum:
+    RETURN = 10  # a rise by more than this factor is a restart
+
+cdef double THRESHOLD = 1e-4  # of the whole fall so far: less is the noise floor
+cdef double LEAST = 0.01      # of the highest factor: below, the rate begins again
+cdef double SHRINK = 0.9      # from one restart to the next
+
+
+cdef class Progress:
+    """Counts the epochs without a gain of the mean loss.
+
+    A gain is a loss below the lowest one by more than ``tol (start - lowest)``.
+
+    Parameters
+    ----------
+    start : float
+        f where the run begins.
+    tol : float
+    """
+
+    def __init__(self, double start, double tol):
+        self.start, self.tol = start, tol
+        self.limit, self.lowest = INFINITY, INFINITY
+        self.stalled, self.patience = 0, 0
+
+    cpdef bint ends(self, double loss) noexcept nogil:
+        """Count an epoch; return whether someone must look before the next one."""
+        if not isfinite(loss) or loss > self.limit:
+            return True
+        self.stalled += 1
+        if loss < self.lowest - self.tol * max(self.start - loss, 0.0):
+            self.stalled = 0
+        self.lowest = min(self.lowest, loss)
+        return 0 < self.patience <= self.stalled
+
+    def __reduce__(self):
+        return copyreg.__newobj__, (type(self),), self.__getstate__()
+
+    def __getstate__(self):
+        return self.start, self.tol, self.limit, self.lowest, self.stalled, self.patience
+
+    def __setstate__(self, state):
+        (self.start, self.tol, self.limit, self.lowest, self.stalled,
+         self.patience) = state
+
+
+cdef class BoldDriver:
+    """The factor of the rate under ``schedule="auto"``, from the losses so far.
+
+    After each epoch: if the mean loss fell by more than a small part of its whole fall so
+    far, the factor doubles at its highest value and grows by a fifth below it; if not, it
+    is halved. Under 1 % of its highest value it returns, to nine tenths of where it came
+    from last: noise has gone, and directions of little curvature want large steps. The
+    bold driver of Battiti (1989) with the warm restarts of Loshchilov & Hutter (2017).
+
+    Parameters
+    ----------
+    start : float
+        f where the run begins.
+    ceiling : float, default=inf
+        The factor is never more: 1 for a rate that the user set.
+    """
+
+    def __init__(self, double start, double ceiling=INFINITY):
+        self.start, self.ceiling, self.before = start, ceiling, start
+        self.factor, self.highest, self.top = 1.0, 1.0, 1.0
+
+    cpdef void see(self, double loss) noexcept nogil:
+        """Choose the factor of the next epoch after one of this mean loss."""
+        cdef double fallen = max(self.start - min(self.before, loss), 0.0)
+        cdef double factor, last = self.factor
+        # The last term: a fall by less is rounding.
+        if self.before - loss <= THRESHOLD * fallen + 1e-14 * fabs(self.before):
+            factor = last / 2
+        elif last == self.highest:
+            factor = 2 * last
+        else:
+            factor = min(1.2 * last, self.top)
+        factor = min(factor if factor >= LEAST * self.highest else self.top, self.ceiling)
+        if factor > RETURN * last:
+            self.top *= SHRINK
+        if factor > self.highest:
+            self.top *= factor / self.highest
+            self.highest = factor
+        self.before, self.factor = loss, factor
+
+    def __reduce__(self):
+        return copyreg.__newobj__, (type(self),), self.__getstate__()
+
+    def __getstate__(self):
+        return (self.start, self.ceiling, self.before, self.factor, self.highest,
+                self.top)
+
+    def __setstate__(self, state):
+        (self.start, self.ceiling, self.before, self.factor, self.highest,
+         self.top) = state
