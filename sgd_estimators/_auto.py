@@ -50,7 +50,7 @@ def metric(f: Objective, moments: tuple[Array, Array] | None = None) -> tuple[Ar
     curvature: the variance alone would let the penalty blow up on tiny columns. Without
     an intercept to take it up there is no centre, and the scale is about 0.
     """
-    mean, square = moments or f.rows.moments(f.indices, f.weight)
+    mean, square = moments or f.rows.moments(f.indices, f.weight, f.n_jobs)
     if not f.rows.fit_intercept:
         mean, square = np.zeros_like(mean), square + mean * mean
     # Rounding leaves a constant column some variance: seen from its value, it is zero.

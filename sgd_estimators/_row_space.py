@@ -165,7 +165,7 @@ class RowSpace:
             if self.intercept:
                 self.mean = self.X.T @ self.share
         elif self.intercept:
-            self.mean = f.rows.moments(f.indices, f.weight)[0]
+            self.mean = f.rows.moments(f.indices, f.weight, f.n_jobs)[0]
         self.variance = np.zeros(f.rows.n_features)
         self.unit: Array | None = None  # what the columns are divided by
         self.plain = self.gram(None)

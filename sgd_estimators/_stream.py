@@ -39,7 +39,7 @@ def seen(f: Objective, preconditioner: str | None) -> Seen:
     """Return what f's rows add to a stream."""
     if preconditioner is None:
         return Seen(f.n_active, f.total_weight, None)
-    return Seen(f.n_active, f.total_weight, f.rows.moments(f.indices, f.weight))
+    return Seen(f.n_active, f.total_weight, f.rows.moments(f.indices, f.weight, f.n_jobs))
 
 
 def digest(X: Any, y: Array, weight: Array | None) -> bytes:

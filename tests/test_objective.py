@@ -345,6 +345,37 @@ def test_moments_of_a_constant_column(storage, weighted, value):
     assert square[0] <= rounding**2
 
 
+@each_storage
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("row", [0, 20, 42])  # 0 is among those that the mean starts from
+def test_moments_of_what_is_not_finite_are_not(storage, bad, row):
+    p = draw("squared")
+    p.X[row, 3] = bad
+    _, square = as_rows(STORAGES[storage](p.X), True).moments(range(43), None)
+    assert_array_equal(np.isfinite(square), np.arange(7) != 3)
+    some = np.flatnonzero(np.arange(43) != row)
+    mean, square = as_rows(STORAGES[storage](p.X), True).moments(some, None)
+    assert np.isfinite(mean).all()
+    assert np.isfinite(square).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("which", ["all", "some", "neighbours"])
+def test_moments_of_many_rows_by_threads(dtype, weighted, which):
+    p = draw("squared", n=100_003, d=11, weighted=weighted)  # several blocks
+    X, index = np.ascontiguousarray(1e3 + p.X, dtype), ROWS[which](100_003)
+    rows = as_rows(X, True)
+    mean, square = rows.moments(index, p.weight, 1)
+    s = None if p.weight is None else p.weight[index]
+    want = np.average(X[index].astype(np.longdouble), 0, s)
+    assert_allclose(mean, want, rtol=1e-14)
+    want = np.average((X[index].astype(np.longdouble) - want) ** 2, 0, s)
+    assert_allclose(square, want, rtol=1e-13)
+    for n_jobs in (2, 5):
+        assert_array_equal(rows.moments(index, p.weight, n_jobs), (mean, square))
+
+
 @pytest.mark.parametrize("far", [1e-9, 1.0, 40.0, 600.0, 1e5])
 def test_losses_are_exact_near_and_far(far):
     z = far * np.array([-1.0, 1.0, -0.3, 0.7, 0.0] * 60)  # more than are taken at a time

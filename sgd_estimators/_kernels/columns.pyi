@@ -14,6 +14,14 @@ def sums(
     first: Array,
     second: Array,
 ) -> None: ...
+def squares(
+    x: NDArray[Any],
+    indices: NDArray[Any],
+    indptr: NDArray[Any],
+    rows: NDArray[np.intp],
+    weight: Array | None,
+    second: Array,
+) -> None: ...
 def norms(
     x: NDArray[Any],
     indices: NDArray[Any],

@@ -29,6 +29,22 @@ def sums(const real[::1] x, const index[::1] indices, const index[::1] indptr,
                 second[indices[p]] += v * x[p]
 
 
+def squares(const real[::1] x, const index[::1] indices, const index[::1] indptr,
+            const Py_ssize_t[::1] rows, const double[::1] weight, double[::1] second):
+    """Add the weighted sums of the squares of the columns."""
+    cdef Py_ssize_t i, r
+    cdef index p
+    cdef bint weighted = weight is not None
+    cdef double s = 1.0
+    with nogil:
+        for r in range(rows.shape[0]):
+            i = rows[r]
+            if weighted:
+                s = weight[i]
+            for p in range(indptr[i], indptr[i + 1]):
+                second[indices[p]] += s * x[p] * x[p]
+
+
 def norms(const real[::1] x, const index[::1] indices, const index[::1] indptr,
           const Py_ssize_t[::1] rows, const double[::1] share, const double[::1] pull,
           double[::1] out):

@@ -1,7 +1,9 @@
 """The rows of a CSR matrix, seen centred and scaled without a copy."""
 import numpy as np
 
-from sgd_estimators._kernels.columns import norms, powers, products, scatter, sums
+from sgd_estimators._kernels.columns import (
+    norms, powers, products, scatter, squares, sums,
+)
 from sgd_estimators._kernels.rows import numbers, span
 
 from sgd_estimators._kernels.rows cimport Rows
@@ -145,12 +147,12 @@ cdef class CsrRows(Rows):
         scatter(self.X.data, self.X.indices, self.X.indptr, rows, self._metric[1], A)
         return A
 
-    def moments(self, rows, weight):
+    def moments(self, rows, weight, n_jobs=1):
         """Return 0 and the weighted mean square of every column (sparse: no centring)."""
         X, (first, second) = self.X, np.zeros((2, self.n_features))
-        sums(X.data, X.indices, X.indptr, numbers(rows), weight, first, second)
-        total = len(rows) if weight is None else weight[span(rows)].sum()
-        return np.zeros(self.n_features), second / total
+        squares(X.data, X.indices, X.indptr, numbers(rows), weight, second)
+        second /= len(rows) if weight is None else weight[span(rows)].sum()
+        return first, second
 
     def powers(self, rows):
         """Return the columns' means over some rows, and of powers 2 and 4 about these."""

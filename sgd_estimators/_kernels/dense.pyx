@@ -1,10 +1,14 @@
 """The rows of an array, seen centred and scaled without a copy."""
+from itertools import pairwise
+
 import numpy as np
 
 from sgd_estimators._kernels.gram import gram, see
-from sgd_estimators._kernels.rows import aligned, span
+from sgd_estimators._kernels.rows import aligned, numbers, span
+from sgd_estimators._pool import spread
 
 from sgd_estimators._kernels.rows cimport LOOKAHEAD, Rows
+from sgd_estimators._kernels.signals cimport BETWEEN, notice
 
 cdef extern from "simd.h" nogil:
     void pack_f64(const double*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, Py_ssize_t,
@@ -28,12 +32,21 @@ cdef extern from "simd.h" nogil:
                  Py_ssize_t, double*, Py_ssize_t, Py_ssize_t)
     void add_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, const double*,
                  Py_ssize_t, double*, Py_ssize_t, Py_ssize_t)
+    void add_moments_f64(const double*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
+                         const double*, const double*, double*, double*)
+    void add_moments_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
+                         const double*, const double*, double*, double*)
     void add_powers_f64(const double*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
                         const double*, double*, double*)
     void add_powers_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
                         const double*, double*, double*)
 
+N_BLOCKS = 16  # of a pass for the moments, at most
+PASS_BYTES = 1 << 21  # of each at least: below, threads cost more than they save
+PILOT_ROWS = 64
+
 cdef enum:
+    WINDOW = 4096  # rows between two looks at signals
     PACKED_BYTES = 256   # a row this short costs less when it is copied first
     CHUNK_BYTES = 8192   # of rows that are multiplied and then added while in the cache
     SEVERAL_ROWS = 40    # the same where several outputs share a reading of them,
@@ -51,7 +64,7 @@ cdef class ArrayRows(Rows):
         see(self.X, rows, self._metric[0], self._metric[1], A)
         return A
 
-    def moments(self, rows, weight):
+    def moments(self, rows, weight, n_jobs=1):
         """Return the weighted mean and mean square about it of every column."""
         pilot = np.asarray(self.X[rows[:: len(rows) // 64 + 1]], np.float64).mean(axis=0)
         first, second = np.zeros((2, self.n_features))
@@ -206,6 +219,67 @@ cdef class DenseRows(ArrayRows):
             penalty += d + self.fit_intercept
             G += d + self.fit_intercept
         return value
+
+    def moments(self, rows, weight, n_jobs=1):
+        """Return the weighted mean and mean square about it of every column.
+
+        They are not finite where a number of these rows is not, or where sums overflow.
+        The sums are about the mean of a few rows, so that a large mean costs no digits,
+        and by blocks, so that their bits do not depend on `n_jobs`.
+        """
+        cdef Py_ssize_t j, n = len(rows)
+        cdef double shift, total = n if weight is None else weight[span(rows)].sum()
+        some = np.ascontiguousarray(numbers(rows[::n // PILOT_ROWS + 1]))
+        pilot = self.sums(0, len(some), some, None, np.zeros(self.n_features))[0]
+        pilot /= len(some)
+        n_blocks = min(N_BLOCKS, n * self.row_bytes // PASS_BYTES) or 1
+        cuts = [i * n // n_blocks for i in range(n_blocks + 1)]
+        parts = spread(lambda cut: self.sums(*cut, rows, weight, pilot),
+                       list(pairwise(cuts)), n_jobs)
+        cdef double[:, ::1] moments = sum(parts[1:], parts[0])
+        cdef const double[::1] centre = pilot
+        for j in range(self.n_features):
+            shift = moments[0, j] / total
+            moments[0, j] = centre[j] + shift
+            moments[1, j] = moments[1, j] / total - shift * shift
+            if moments[1, j] < 0:  # not max, which may lose a NaN
+                moments[1, j] = 0
+        return np.asarray(moments[0]), np.asarray(moments[1])
+
+    def sums(self, Py_ssize_t begin, Py_ssize_t end, rows, const double[::1] weight,
+             const double[::1] centre):
+        """Return the sums of s (x - centre) and s (x - centre)^2 of a part of the rows."""
+        cdef Py_ssize_t m, at = 0, left = end - begin, d = self.n_features
+        cdef Py_ssize_t unwatched = BETWEEN
+        cdef const double* s = NULL
+        cdef double[:, ::1] out = np.zeros((2, d))
+        cdef const Py_ssize_t[::1] some
+        cdef const Py_ssize_t* numbered = NULL
+        if left == 0 or d == 0:
+            return np.asarray(out)
+        if isinstance(rows, range):
+            at = rows.start + begin
+        else:
+            some = rows
+            numbered = &some[begin]
+        with nogil:
+            while left > 0:
+                m = min(WINDOW, left)
+                if weight is not None:
+                    s = &weight[at]
+                if self.x64:
+                    add_moments_f64(self.x64 + at * d, d, numbered, m, s, &centre[0],
+                                    &out[0, 0], &out[1, 0])
+                else:
+                    add_moments_f32(self.x32 + at * d, d, numbered, m, s, &centre[0],
+                                    &out[0, 0], &out[1, 0])
+                left -= m
+                if numbered:
+                    numbered += m
+                else:
+                    at += m
+                notice(&unwatched, m * self.row_bytes)
+        return np.asarray(out)
 
     def powers(self, const Py_ssize_t[::1] rows):
         """Return the columns' means over some rows, and of powers 2 and 4 about these."""

@@ -315,29 +315,6 @@ CLONES static double NAME(lay_out)(const REAL *X, Py_ssize_t to_row, Py_ssize_t 
     return fold(sums, LINE);
 }
 
-/* Add (x - centre)^2 and ^4 of some rows, or x - centre itself if fourth is NULL. */
-CLONES static void NAME(add_powers)(const REAL *X, Py_ssize_t d,
-                                    const Py_ssize_t *RESTRICT rows, Py_ssize_t n,
-                                    const double *RESTRICT centre, double *RESTRICT low,
-                                    double *RESTRICT fourth)
-{
-    for (Py_ssize_t i = 0; i < n; i++) {
-        const REAL *RESTRICT x = ROW(i), *later = ROW(i + 16 < n ? i + 16 : i);
-        FETCH(later, 0, d);
-        if (!fourth) {
-            SIMD
-            for (Py_ssize_t j = 0; j < d; j++) low[j] += x[j] - centre[j];
-            continue;
-        }
-        SIMD
-        for (Py_ssize_t j = 0; j < d; j++) {
-            const double square = (x[j] - centre[j]) * (x[j] - centre[j]);
-            low[j] += square;
-            fourth[j] += square * square;
-        }
-    }
-}
-
 /* x . w of one row as it is seen, with sums enough to hide an addition's latency. */
 CLONES static double NAME(dot_one)(const REAL *RESTRICT x, const double *RESTRICT centre,
                                    const double *RESTRICT inverse_scale,
@@ -400,6 +377,8 @@ CLONES static double NAME(pull_one)(const REAL *RESTRICT x,
     }
     return 0.5 * (fold(s, 8) + rest);
 }
+
+#include "moments.h"
 
 #undef SEEN
 #undef FETCH

@@ -37,7 +37,9 @@ def span(rows):
 
 def numbers(rows):
     """Return the numbers of rows as an array."""
-    return np.arange(rows.start, rows.stop) if isinstance(rows, range) else rows
+    if isinstance(rows, range):
+        return np.arange(rows.start, rows.stop, rows.step)
+    return rows
 
 
 cdef class Rows:
