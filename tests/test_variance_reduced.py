@@ -166,7 +166,7 @@ def problem(name, scaled=True):
 @pytest.mark.parametrize(("name", "scaled", "metric"), PROBLEMS)
 def test_a_run_ends_certified(name, scaled, metric, rule):
     X, y, model, solve, f = problem(name, scaled)
-    model.set_params(optimizer=rule, preconditioner=metric, max_iter=2000, random_state=1)
+    model.set_params(optimizer=rule, preconditioner=metric, max_iter=2000, random_state=2)
     model.fit(X, y)
     assert model.converged_
     assert model.stop_reason_ == "certified"
