@@ -41,18 +41,27 @@ class Smoothness(NamedTuple):
     sign_step: float
 
 
-def metric(f: Objective, moments: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
+def metric(
+    f: Objective, moments: tuple[Array, Array] | None = None, *, all_columns: bool = False
+) -> tuple[Array, Array]:
     """Return the centre and the scale of the columns: the diagonal preconditioner.
 
-    `moments` are the means and variances of the columns, if not those of f's rows.
+    `moments` are the means and variances of the columns, if not those of f's rows. Of CSR,
+    a column is centred where its mean makes up two thirds of its mean square, or if
+    `all_columns`. At least two rows of three have an entry there, so that a step on all
+    such columns costs about what the non-zeros of its batch cost; words and most levels of
+    a category are not among them, and their scale is the root mean square.
 
     scale^2 = variance + lambda / l'', the diagonal of the Hessian over the loss's
     curvature: the variance alone would let the penalty blow up on tiny columns. Without
     an intercept to take it up there is no centre, and the scale is about 0.
     """
     mean, square = moments or f.rows.moments(f.indices, f.weight, f.n_jobs)
-    if not f.rows.fit_intercept:
-        mean, square = np.zeros_like(mean), square + mean * mean
+    centred = np.full(mean.shape, f.rows.fit_intercept)
+    if issparse(f.rows.X) and not all_columns:
+        centred &= mean * mean > 2 * square
+    square = np.where(centred, square, square + mean * mean)
+    mean = np.where(centred, mean, 0.0)
     # Rounding leaves a constant column some variance: seen from its value, it is zero.
     varies = square > 1e-28 * (mean * mean + square)
     scale = np.sqrt(square + f.alpha.max(initial=0.0) / f.loss.curvature)

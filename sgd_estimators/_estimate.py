@@ -31,6 +31,7 @@ Array = NDArray[np.float64]
 LATE = 20
 ADAPTED = 4  # the step itself, and by two numbers for all of them
 COMBINED = 1
+ROUNDING = 1e-14  # of f at the best constant, as where a run is certified
 
 
 class Estimate:
@@ -151,6 +152,9 @@ class Estimate:
             run.memory = None  # of no use without its W, should an interrupt come
             run.W, loss = self.batches.ascend(W, order)
             run.memory = self.batches.memory
+            if self.batches.left > ROUNDING * abs(run.floor) * self.f.total_weight:
+                assert run.progress is not None
+                run.progress.stalled = 0  # the dual still rises, and f may fall after it
             return float(loss)
         sparse = sparse_epoch(self.batches, run.step, rates, size) or run_epoch
         return float(sparse(self.batches, run.step, W, order, size, rates))
@@ -181,9 +185,10 @@ def sparse_epoch(f: Objective, step: Step, rates: Array, size: int) -> Any:
     Those of a tiny momentum leave the range of floats after a few steps.
     """
     rows, d = f.rows, f.rows.n_features
-    if not issparse(rows.X) or rows.mean.any() or rows.X.nnz == 0:
+    if not issparse(rows.X) or rows.X.nnz == 0:
         return None
-    columns = d * rows.n_rows / (size * rows.X.nnz)  # for each non-zero of a batch
+    entries = size * rows.X.nnz + np.count_nonzero(rows.mean) * rows.n_rows
+    columns = d * rows.n_rows / entries  # for each that a batch has, and the centre's row
     inner = step.inner if isinstance(step, AveragedStep) else step
     penalty = f.penalty[:, :d]
     pull = rates.max() * penalty

@@ -255,7 +255,7 @@ class Samples:
         f = self.f
         n = len(places)
         mean, square, fourth = f.rows.powers(self._rows(places))
-        f.set_metric(*_auto.metric(f, (mean, square)))
+        f.set_metric(*_auto.metric(f, (mean, square), all_columns=True))
         spread = n * square**2 / np.where(fourth > 0, fourth, 1.0)
         rare = np.flatnonzero(spread < SPREAD)
         if n < f.n_active:

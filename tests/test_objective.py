@@ -296,7 +296,7 @@ def test_moments_norm_and_gram(n, d, storage, weighted, which):
     index = ROWS[which](n)
     X = p.X[index]
     s = np.ones(len(X)) if p.weight is None else p.weight[index]
-    centre = np.zeros(d) if storage.startswith("csr") else np.average(X, 0, s)
+    centre = np.average(X, 0, s)
     mean, square = rows.moments(index, p.weight)
     assert_allclose(mean, centre, rtol=0, atol=ROUNDING)
     assert_allclose(square, np.average((X - centre) ** 2, 0, s), rtol=0, atol=ROUNDING)
@@ -304,7 +304,7 @@ def test_moments_norm_and_gram(n, d, storage, weighted, which):
     rows.set_metric(centre, p.scale)
     seen = np.hstack([(X - centre) / p.scale, np.ones((len(X), 1))])
     norms = s * np.sum(seen[:, :d] ** 2, axis=1)
-    assert_allclose(rows.largest_norm(index, p.weight), norms.max(), rtol=ROUNDING)
+    assert_allclose(rows.largest_norm(index, p.weight), norms.max(), ROUNDING, 1e-20)
     want = (seen.T * s) @ seen
     assert_allclose(rows.gram(index, p.weight), want, rtol=0, atol=ROUNDING * len(X))
 
@@ -316,23 +316,25 @@ def test_gram_without_intercept(storage):
     assert_allclose(rows.gram(range(43), None), p.X.T @ p.X, rtol=0, atol=1e-11)
 
 
+@pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("weighted", [True, False])
-def test_moments_of_a_column_far_from_zero(dtype, weighted):
+def test_moments_of_a_column_far_from_zero(dtype, weighted, sparse):
     p = draw("squared", n=5000, d=4, weighted=weighted)
     X = p.X.astype(dtype)
     X[:, 1] += 1e6
     X[5:, 3] += 1e6  # the first rows are far from the mean
     X = np.ascontiguousarray(X[::-1])
-    mean, square = as_rows(X, True).moments(range(5000), p.weight)
+    rows = as_rows(sp.csr_array(X) if sparse else X, True)
+    mean, square = rows.moments(range(5000), p.weight)
     X = X.astype(np.longdouble)
     want = np.average(X, 0, p.weight)
-    assert_allclose(mean, want, rtol=1e-14)
+    assert_allclose(mean, want, rtol=1e-14, atol=1e-15)
     want = np.average((X - want) ** 2, 0, p.weight)
     assert_allclose(square, want, rtol=1e-13)
 
 
-@pytest.mark.parametrize("storage", ["dense f64", "dense f32"])
+@each_storage
 @pytest.mark.parametrize("weighted", [True, False])
 @pytest.mark.parametrize("value", [0.0, 0.1, -1e6 / 3, 1e-300, 1e12 / 7])
 def test_moments_of_a_constant_column(storage, weighted, value):
@@ -340,8 +342,9 @@ def test_moments_of_a_constant_column(storage, weighted, value):
     p.X[:, 0] = value
     X = STORAGES[storage](p.X)
     mean, square = as_rows(X, True).moments(range(999), p.weight)
-    rounding = 4 * np.finfo(np.float64).eps * abs(X[0, 0].astype(np.float64))
-    assert abs(mean[0] - X[0, 0]) <= rounding
+    value = float(X[[0]].toarray()[0, 0] if sp.issparse(X) else X[0, 0])
+    rounding = 4 * np.finfo(np.float64).eps * abs(value)
+    assert abs(mean[0] - value) <= rounding
     assert square[0] <= rounding**2
 
 

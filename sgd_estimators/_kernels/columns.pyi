@@ -14,21 +14,24 @@ def sums(
     first: Array,
     second: Array,
 ) -> None: ...
-def squares(
+def spreads(
     x: NDArray[Any],
     indices: NDArray[Any],
     indptr: NDArray[Any],
     rows: NDArray[np.intp],
     weight: Array | None,
+    centre: Array,
+    first: Array,
     second: Array,
-) -> None: ...
+    stored: Array,
+) -> float: ...
 def norms(
     x: NDArray[Any],
     indices: NDArray[Any],
     indptr: NDArray[Any],
     rows: NDArray[np.intp],
     share: Array | None,
-    pull: Array | None,
+    centre: Array | None,
     out: Array,
 ) -> None: ...
 def powers(

@@ -29,39 +29,55 @@ def sums(const real[::1] x, const index[::1] indices, const index[::1] indptr,
                 second[indices[p]] += v * x[p]
 
 
-def squares(const real[::1] x, const index[::1] indices, const index[::1] indptr,
-            const Py_ssize_t[::1] rows, const double[::1] weight, double[::1] second):
-    """Add the weighted sums of the squares of the columns."""
-    cdef Py_ssize_t i, r
-    cdef index p
+def spreads(const real[::1] x, const index[::1] indices, const index[::1] indptr,
+            const Py_ssize_t[::1] rows, const double[::1] weight, const double[::1] centre,
+            double[::1] first, double[::1] second, double[::1] stored):
+    """Add weighted sums of the entries about a centre, of their squares, and of 1.
+
+    Return the sum of the weights: to the bit that of 1 in a column without zeros.
+    """
+    cdef Py_ssize_t i, r, p
     cdef bint weighted = weight is not None
-    cdef double s = 1.0
+    cdef double v, s = 1.0, total = 0.0
     with nogil:
         for r in range(rows.shape[0]):
             i = rows[r]
             if weighted:
                 s = weight[i]
+            total += s
             for p in range(indptr[i], indptr[i + 1]):
-                second[indices[p]] += s * x[p] * x[p]
+                v = x[p] - centre[indices[p]]
+                first[indices[p]] += s * v
+                second[indices[p]] += s * v * v
+                stored[indices[p]] += s
+    return total
 
 
 def norms(const real[::1] x, const index[::1] indices, const index[::1] indptr,
-          const Py_ssize_t[::1] rows, const double[::1] share, const double[::1] pull,
+          const Py_ssize_t[::1] rows, const double[::1] share, const double[::1] centre,
           double[::1] out):
-    """Write sum_j share_j x_ij^2 - 2 pull_j x_ij of some rows, or sum_j x_ij^2 of None."""
+    """Write sum_j share_j (x_ij - centre_j)^2 of some rows, or sum_j x_ij^2 of None.
+
+    Of a row that has an entry in each column with a centre, nothing cancels.
+    """
     cdef Py_ssize_t i, r
     cdef bint plain = share is None
     cdef index p
-    cdef double total
+    cdef double total, whole = 0.0, met, v
     with nogil:
+        for i in range(0 if plain else share.shape[0]):
+            whole += share[i] * centre[i] * centre[i]
         for r in range(rows.shape[0]):
-            i, total = rows[r], 0.0
+            i, total, met = rows[r], 0.0, 0.0
             for p in range(indptr[i], indptr[i + 1]):
                 if plain:
                     total += x[p] * <double>x[p]
                 else:
-                    total += x[p] * (share[indices[p]] * x[p] - 2 * pull[indices[p]])
-            out[r] = total
+                    v = x[p] - centre[indices[p]]
+                    total += share[indices[p]] * v * v
+                    v = centre[indices[p]]
+                    met += share[indices[p]] * v * v
+            out[r] = total + max(whole - met, 0.0)
 
 
 def powers(const real[::1] x, const index[::1] indices, const index[::1] indptr,

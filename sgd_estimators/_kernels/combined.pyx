@@ -20,6 +20,7 @@ import numpy as np
 from sgd_estimators._kernels.csr cimport Combined, CsrRows
 from sgd_estimators._kernels.objective cimport Objective
 from sgd_estimators._kernels.order cimport Order
+from sgd_estimators._kernels.rows cimport LOOKAHEAD
 from sgd_estimators._kernels.signals cimport BETWEEN, notice
 from sgd_estimators._kernels.steps cimport Step
 
@@ -133,10 +134,12 @@ def run_combined_epoch(Objective f, Step move, W, Order order, Py_ssize_t batch_
                        rates):
     """Do what `run_epoch` does with an `SGDStep`, or an `AveragedStep` of one.
 
-    The rows are CSR and not centred; the columns' penalties are one, and rates times it
-    are below 1.
+    The rows are CSR, the columns' penalties are one, and rates times it are below 1. Of
+    centred columns, a batch has one row more: the centre's, whose slope is that of the
+    batch. It costs what its entries cost.
     """
-    cdef CsrRows rows = f.rows
+    cdef CsrRows rows = f.rows, centre = rows.centre_row
+    cdef bint centred = centre is not None
     cdef Step inner = getattr(move, "inner", move)
     cdef bint averaged = inner is not move, momentum = inner.beta > 0
     cdef bint nesterov = inner.nesterov, fit_intercept = rows.fit_intercept
@@ -158,6 +161,9 @@ def run_combined_epoch(Objective f, Step move, W, Order order, Py_ssize_t batch_
         unit = scale[0]**-2
     cdef double[:, :, ::1] U = np.ascontiguousarray((state[:, :, :d] / scale).T)
     cdef double[:, ::1] b = state[:, :, d:].sum(axis=2), Z = np.empty((batch_size, K))
+    cdef double[::1] shift, slope  # of the centre's row: its scores and slopes
+    shift, slope = np.zeros((2, K))
+    cdef const Py_ssize_t[::1] first = np.zeros(LOOKAHEAD, np.intp)
     cdef const double[::1] share = shares
     cdef Combined c
     c.n_outputs, c.lanes, c.momentum, c.averaged = K, len(state), momentum, averaged
@@ -185,10 +191,12 @@ def run_combined_epoch(Objective f, Step move, W, Order order, Py_ssize_t batch_
                 notice(&unwatched, 4 * size * rows.row_bytes + 256)
                 c.a, c.b = moves.a[t], moves.b[t]
                 rows.score(batch, size, &c, &Z[0, 0])
-                if fit_intercept:
+                if centred:
+                    centre.score(&first[0], 1, &c, &shift[0])
+                if fit_intercept or centred:
                     for i in range(size):
                         for k in range(K):
-                            Z[i, k] += b[0, k]
+                            Z[i, k] += b[0, k] + shift[k]
                 memset(&f._losses[0], 0, K * sizeof(double))
                 f.loss.differentiate(&f._y[0, 0], f._s, batch, size, K, &f._losses[0],
                                      &Z[0, 0])
@@ -201,12 +209,16 @@ def run_combined_epoch(Objective f, Step move, W, Order order, Py_ssize_t batch_
                     break
                 moves.pull(t, factor * unit, c.pull)
                 rows.pull(batch, size, &Z[0, 0], &c)
+                if fit_intercept or centred:
+                    for k in range(K):
+                        slope[k] = 0.0
+                        for i in range(size):
+                            slope[k] += Z[i, k]
+                if centred:
+                    centre.pull(&first[0], 1, &slope[0], &c)
                 if fit_intercept:
                     for k in range(K):
-                        g = 0.0
-                        for i in range(size):
-                            g += Z[i, k]
-                        g *= factor * rate[t]
+                        g = slope[k] * factor * rate[t]
                         if momentum:
                             b[1, k] = beta * b[1, k] - g
                             b[0, k] += beta * b[1, k] - g if nesterov else b[1, k]

@@ -1,9 +1,8 @@
 """The rows of a CSR matrix, seen centred and scaled without a copy."""
 import numpy as np
+from scipy.sparse import csr_array
 
-from sgd_estimators._kernels.columns import (
-    norms, powers, products, scatter, squares, sums,
-)
+from sgd_estimators._kernels.columns import norms, powers, products, scatter, spreads, sums
 from sgd_estimators._kernels.rows import numbers, span
 
 from sgd_estimators._kernels.rows cimport Rows
@@ -140,6 +139,11 @@ cdef class CsrRows(Rows):
             adapt_f32_i32(&self.x32[0], &self.indices32[0],
                           &self.indptr32[0], batch, n, Z, c)
 
+    @property
+    def centre_row(self):
+        """-mean as a row of its own, which each batch has beside its rows; None for 0."""
+        return CsrRows(csr_array(-self.mean[None]), False) if self.mean.any() else None
+
     def seen(self, rows):
         """Return these rows as they are seen, the intercept's column included."""
         A = np.ones((len(rows), self.n_features + self.fit_intercept))
@@ -148,11 +152,21 @@ cdef class CsrRows(Rows):
         return A
 
     def moments(self, rows, weight, n_jobs=1):
-        """Return 0 and the weighted mean square of every column (sparse: no centring)."""
-        X, (first, second) = self.X, np.zeros((2, self.n_features))
-        squares(X.data, X.indices, X.indptr, numbers(rows), weight, second)
-        second /= len(rows) if weight is None else weight[span(rows)].sum()
-        return first, second
+        """Return the weighted mean and mean square about it of every column."""
+        X, (first, second, stored) = self.X, np.zeros((3, self.n_features))
+        sums(X.data, X.indices, X.indptr, numbers(rows), weight, first, second)
+        total = len(rows) if weight is None else weight[span(rows)].sum()
+        mean, square = first / total, second / total
+        second = square - mean * mean
+        if np.any((second <= 0.1 * square) & (mean != 0)):  # digits are lost: about the mean
+            first[:], second[:] = 0.0, 0.0
+            total = spreads(X.data, X.indices, X.indptr, numbers(rows), weight, mean, first,
+                            second, stored)
+            zeros = 1 - stored / total
+            shift = first / total - zeros * mean
+            second = second / total + zeros * mean * mean - shift * shift
+            mean = mean + shift
+        return mean, np.maximum(second, 0.0)
 
     def powers(self, rows):
         """Return the columns' means over some rows, and of powers 2 and 4 about these."""
@@ -167,25 +181,37 @@ cdef class CsrRows(Rows):
 
     def norms(self, rows, share=None):
         """Yield (rows, sum_j share_j (x_ij - mean_j)^2): all at once; share None: all 1."""
-        X, pull, found = self.X, None, np.empty(len(rows))
-        if share is not None or self.mean.any():
-            share = np.ones(self.n_features) if share is None else share
-            pull = share * self.mean
-        norms(X.data, X.indices, X.indptr, numbers(rows), share, pull, found)
-        yield span(rows), found if pull is None else found + self.mean @ pull
+        X, found = self.X, np.empty(len(rows))
+        if share is None and self.mean.any():
+            share = np.ones(self.n_features)
+        norms(X.data, X.indices, X.indptr, numbers(rows), share, self.mean, found)
+        yield span(rows), found
 
     def gram(self, rows, weight):
         """Return sum_i s_i x_i x_i' in the metric, the intercept's column included."""
         X, d = self.X, self.n_features
         H, first = np.zeros((d, d)), np.zeros(d)
         total = products(X.data, X.indices, X.indptr, numbers(rows), weight, H, first)
-        H -= np.outer(self.mean, first) + np.outer(first - total * self.mean, self.mean)
+        mean = np.array(self.mean)
+        far = np.flatnonzero(np.abs(mean) > self.scale)
+        if len(far):  # where sums about 0 lose digits: about the means
+            H[far], first[far] = 0.0, 0.0
+            squares = np.zeros((len(far), len(far)))
+            for part, block in self.blocks(rows):
+                A = block[:, far].toarray() - mean[far]
+                weighted = A if weight is None else A * weight[part][:, None]
+                H[far] += weighted.T @ block
+                first[far] += weighted.sum(axis=0)
+                squares += weighted.T @ A
+            H[:, far] = H[far].T
+            H[np.ix_(far, far)], mean[far] = squares, 0.0
+        H -= np.outer(mean, first) + np.outer(first - total * mean, mean)
         H /= self.scale * self.scale[:, None]
         if not self.fit_intercept:
             return H
         G = np.full((d + 1, d + 1), total)
         G[:d, :d] = H
-        G[d, :d] = G[:d, d] = (first - total * self.mean) / self.scale
+        G[d, :d] = G[:d, d] = (first - total * mean) / self.scale
         return G
 
 

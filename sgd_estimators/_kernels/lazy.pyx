@@ -6,7 +6,8 @@ where a batch has non-zeros. With q = 1 - rate lambda_j, k such steps are
 
     W_j <- W_j + (q^k - 1) (W_j + m_j / lambda_j),
 
-so they are made when the column is met again, or at the epoch's end.
+so they are made when the column is met again, or at the epoch's end. A centred column is
+met by every batch.
 """
 from libc.math cimport expm1, isfinite
 from libc.string cimport memset
@@ -85,7 +86,7 @@ def run_lazy_epoch(Objective f, move, W, Order order, Py_ssize_t batch_size,
                    const double[::1] rates):
     """Do what `run_epoch` does with `SGDStep` at one rate: W <- W - rate grad f_B(W).
 
-    The rows are CSR and not centred, and rate times the penalty is below 1.
+    The rows are CSR, and rate times the penalty is below 1.
     """
     cdef Py_ssize_t d = f.rows.n_features, K = f.n_outputs, width = d + f.rows.fit_intercept
     cdef Py_ssize_t n_batches = rates.shape[0]
@@ -97,22 +98,38 @@ def run_lazy_epoch(Objective f, move, W, Order order, Py_ssize_t batch_size,
         renews = (<Corrected> f).renews
     cdef Late late = Late(f, m, rate)
     cdef Py_ssize_t[::1] found = np.empty(d, np.intp), mark = np.full(d, -1, np.intp)
-    cdef const double[::1] scale = f.rows.scale
+    cdef const double[::1] scale = f.rows.scale, mean = f.rows.mean
+    cdef const Py_ssize_t[::1] centred = np.flatnonzero(f.rows.mean)
     cdef const double[:, ::1] penalty = f.penalty, begun = np.ascontiguousarray(W)
     cdef const Py_ssize_t* batch
     cdef Py_ssize_t t, c, j, o, n_found, size = 0, done = 0, unwatched = BETWEEN
     cdef double factor, g, u, share, total = 0.0
     f.begin(&begun[0, 0])
+    cdef double[::1] b = np.zeros(K)
+    if f.rows.fit_intercept:
+        b = begun[:, d].copy()
     with nogil:
         for t in range(n_batches):
             size = min(batch_size, order.n - t * batch_size)
             batch = order.next(size)
             notice(&unwatched, 4 * size * f.rows.row_bytes + 256)
             n_found = f.rows.columns(batch, size, t, &mark[0], &found[0])
+            for c in range(centred.shape[0]):
+                j = centred[c]
+                if mark[j] != t:
+                    found[n_found] = j
+                    n_found += 1
             for c in range(n_found):
                 late.catch_up(found[c], t, batch_size)
+            for o in range(K):
+                V[o, d] = b[o]
+                for c in range(centred.shape[0]):
+                    V[o, d] -= mean[centred[c]] * V[o, centred[c]]
             memset(&f._losses[0], 0, K * sizeof(double))
             f.accumulate(batch, size)
+            for o in range(K):
+                for c in range(centred.shape[0]):
+                    A[o, centred[c]] -= mean[centred[c]] * A[o, d]
             factor = f.n_active / (f.total_weight * size)
             share = <double>size / f.n_active if renews else 0.0
             for o in range(K):
@@ -132,7 +149,7 @@ def run_lazy_epoch(Objective f, move, W, Order order, Py_ssize_t batch_size,
             for o in range(K):
                 if f.rows.fit_intercept:
                     g = factor * A[o, d]
-                    V[o, d] -= rate * (g + m[o, d])
+                    b[o] -= rate * (g + m[o, d])
                     m[o, d] += share * g
                 A[o, d] = 0.0
         for j in range(d):
@@ -142,5 +159,5 @@ def run_lazy_epoch(Objective f, move, W, Order order, Py_ssize_t batch_size,
                 late.catch_up(j, done + 1, size)
     W[:, :d] = np.asarray(V)[:, :d] * f.rows.scale
     if f.rows.fit_intercept:
-        W[:, d] = np.asarray(V)[:, d]
+        W[:, d] = b
     return (total + late.penalised) / order.n
