@@ -27,10 +27,10 @@ class SDCA(Optimizer):
 
     It is for penalised squared and logistic losses, and quick where the mean of q_i times
     the loss's curvature is below about 10: words, short rows, large ``alpha``, small
-    ``C``. Columns are centred, unless ``preconditioner=None``; sparse ones where most of
-    their entries are far from 0. The scale of the columns counts in ||x_i||. A run does not
-    stop for want of improvement while its dual rises. The a_i take 8 bytes a row and output, and stay in the model, to go
-    on with.
+    ``C``. Columns are centred, unless ``preconditioner=None``; those of sparse data where
+    most entries are far from 0. The scale of the columns counts in ||x_i||. A run does not
+    stop by "no_improvement" while its dual rises. The a_i take 8 bytes a row and output,
+    and stay in the model, to go on with.
 
     References
     ----------

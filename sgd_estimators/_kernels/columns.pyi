@@ -31,7 +31,17 @@ def norms(
     indptr: NDArray[Any],
     rows: NDArray[np.intp],
     share: Array | None,
-    centre: Array | None,
+    out: Array,
+) -> None: ...
+def distances(
+    x: NDArray[Any],
+    indices: NDArray[Any],
+    indptr: NDArray[Any],
+    rows: NDArray[np.intp],
+    share: Array,
+    centre: Array,
+    far: NDArray[np.intp],
+    rest: Array,
     out: Array,
 ) -> None: ...
 def powers(

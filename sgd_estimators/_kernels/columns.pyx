@@ -54,30 +54,52 @@ def spreads(const real[::1] x, const index[::1] indices, const index[::1] indptr
 
 
 def norms(const real[::1] x, const index[::1] indices, const index[::1] indptr,
-          const Py_ssize_t[::1] rows, const double[::1] share, const double[::1] centre,
-          double[::1] out):
-    """Write sum_j share_j (x_ij - centre_j)^2 of some rows, or sum_j x_ij^2 of None.
-
-    Of a row that has an entry in each column with a centre, nothing cancels.
-    """
+          const Py_ssize_t[::1] rows, const double[::1] share, double[::1] out):
+    """Write sum_j share_j x_ij^2 of some rows; a share of None is all 1."""
     cdef Py_ssize_t i, r
     cdef bint plain = share is None
     cdef index p
-    cdef double total, whole = 0.0, met, v
+    cdef double total
     with nogil:
-        for i in range(0 if plain else share.shape[0]):
-            whole += share[i] * centre[i] * centre[i]
         for r in range(rows.shape[0]):
-            i, total, met = rows[r], 0.0, 0.0
+            i, total = rows[r], 0.0
             for p in range(indptr[i], indptr[i + 1]):
                 if plain:
                     total += x[p] * <double>x[p]
                 else:
-                    v = x[p] - centre[indices[p]]
-                    total += share[indices[p]] * v * v
-                    v = centre[indices[p]]
-                    met += share[indices[p]] * v * v
-            out[r] = total + max(whole - met, 0.0)
+                    total += x[p] * (share[indices[p]] * x[p])
+            out[r] = total
+
+
+def distances(const real[::1] x, const index[::1] indices, const index[::1] indptr,
+              const Py_ssize_t[::1] rows, const double[::1] share, const double[::1] centre,
+              const Py_ssize_t[::1] far, const double[::1] rest, double[::1] out):
+    """Write sum_j share_j (x_ij - centre_j)^2 of some rows.
+
+    Of the columns that are `far` from 0, a row's zeros are looked for. What those of the
+    others add is `rest`, share_j centre_j^2 or 0 for a far one, less that of its entries.
+    """
+    cdef Py_ssize_t i, j, r, q, n_far = far.shape[0]
+    cdef index p
+    cdef double total, v, zeros = 0.0
+    with nogil:
+        for j in range(rest.shape[0]):
+            zeros += rest[j]
+        for r in range(rows.shape[0]):
+            i, q, total = rows[r], 0, zeros
+            for p in range(indptr[i], indptr[i + 1]):
+                j = indices[p]
+                while q < n_far and far[q] < j:
+                    total += share[far[q]] * centre[far[q]] * centre[far[q]]
+                    q += 1
+                if q < n_far and far[q] == j:
+                    q += 1
+                v = x[p] - centre[j]
+                total += share[j] * v * v - rest[j]
+            while q < n_far:
+                total += share[far[q]] * centre[far[q]] * centre[far[q]]
+                q += 1
+            out[r] = max(total, 0.0)
 
 
 def powers(const real[::1] x, const index[::1] indices, const index[::1] indptr,

@@ -2,7 +2,9 @@
 import numpy as np
 from scipy.sparse import csr_array
 
-from sgd_estimators._kernels.columns import norms, powers, products, scatter, spreads, sums
+from sgd_estimators._kernels.columns import (
+    distances, norms, powers, products, scatter, spreads, sums,
+)
 from sgd_estimators._kernels.rows import numbers, span
 
 from sgd_estimators._kernels.rows cimport Rows
@@ -144,6 +146,11 @@ cdef class CsrRows(Rows):
         """-mean as a row of its own, which each batch has beside its rows; None for 0."""
         return CsrRows(csr_array(-self.mean[None]), False) if self.mean.any() else None
 
+    @property
+    def far(self):
+        """The columns whose mean is larger than their scale."""
+        return np.flatnonzero(np.abs(self.mean) > self.scale)
+
     def seen(self, rows):
         """Return these rows as they are seen, the intercept's column included."""
         A = np.ones((len(rows), self.n_features + self.fit_intercept))
@@ -158,7 +165,7 @@ cdef class CsrRows(Rows):
         total = len(rows) if weight is None else weight[span(rows)].sum()
         mean, square = first / total, second / total
         second = square - mean * mean
-        if np.any((second <= 0.1 * square) & (mean != 0)):  # digits are lost: about the mean
+        if np.any((second <= 0.1 * square) & (mean != 0)):  # lost digits: about the mean
             first[:], second[:] = 0.0, 0.0
             total = spreads(X.data, X.indices, X.indptr, numbers(rows), weight, mean, first,
                             second, stored)
@@ -182,9 +189,15 @@ cdef class CsrRows(Rows):
     def norms(self, rows, share=None):
         """Yield (rows, sum_j share_j (x_ij - mean_j)^2): all at once; share None: all 1."""
         X, found = self.X, np.empty(len(rows))
-        if share is None and self.mean.any():
-            share = np.ones(self.n_features)
-        norms(X.data, X.indices, X.indptr, numbers(rows), share, self.mean, found)
+        if self.mean.any():
+            share = np.ones(self.n_features) if share is None else share
+            rest = share * self.mean**2
+            far = self.far
+            rest[far] = 0.0
+            distances(X.data, X.indices, X.indptr, numbers(rows), share, self.mean, far,
+                      rest, found)
+        else:
+            norms(X.data, X.indices, X.indptr, numbers(rows), share, found)
         yield span(rows), found
 
     def gram(self, rows, weight):
@@ -193,8 +206,7 @@ cdef class CsrRows(Rows):
         H, first = np.zeros((d, d)), np.zeros(d)
         total = products(X.data, X.indices, X.indptr, numbers(rows), weight, H, first)
         mean = np.array(self.mean)
-        far = np.flatnonzero(np.abs(mean) > self.scale)
-        if len(far):  # where sums about 0 lose digits: about the means
+        if len(far := self.far):  # where sums about 0 lose digits: about the means
             H[far], first[far] = 0.0, 0.0
             squares = np.zeros((len(far), len(far)))
             for part, block in self.blocks(rows):
