@@ -164,8 +164,9 @@ cdef class CsrRows(Rows):
         sums(X.data, X.indices, X.indptr, numbers(rows), weight, first, second)
         total = len(rows) if weight is None else weight[span(rows)].sum()
         mean, square = first / total, second / total
-        second = square - mean * mean
-        if np.any((second <= 0.1 * square) & (mean != 0)):  # lost digits: about the mean
+        with np.errstate(all="ignore"):  # of entries that are not finite
+            second = square - mean * mean
+        if np.any((second <= 0.1 * square) & (mean != 0) & np.isfinite(square)):  # lost digits: about the mean
             first[:], second[:] = 0.0, 0.0
             total = spreads(X.data, X.indices, X.indptr, numbers(rows), weight, mean, first,
                             second, stored)
