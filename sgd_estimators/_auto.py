@@ -241,14 +241,17 @@ def run_length(f: Objective, W: Array, longest: int, seed: int) -> int:
     weight = np.ones(len(sample)) if f.weight is None else f.weight[sample]
     f.loss.slopes(f.y[sample], weight, slopes)
     slopes = slopes @ rng.standard_normal((f.n_outputs, PROBES))
-    projected = (slopes * (A @ V)).reshape(2, -1, length, PROBES)
-    noise = projected.var(axis=(0, 1, 2)).mean()
-    while length > 1:
-        runs = projected.reshape(2, -1, length, PROBES).sum(axis=2)
-        if np.square(runs[0] - runs[1]).mean() <= 1.2 * 2 * length * noise:
-            break
-        length //= 2
-    return length
+    sums = slopes * (A @ V)
+    sums -= sums.mean(axis=0)
+    noise = float(np.vdot(sums, sums)) / len(sample)
+    found, long = 1, 1
+    while long < length:
+        long *= 2
+        sums = sums.reshape(-1, 2, PROBES).sum(axis=1)  # of runs twice as long
+        apart = sums[: len(sums) // 2] - sums[len(sums) // 2 :]
+        effect = float(np.vdot(apart, apart)) / (len(sums) * long * noise or 1.0)
+        found = long if effect <= 1.2 else found
+    return found
 
 
 def decay(t: NDArray[Any]) -> Any:

@@ -45,7 +45,7 @@ class Loop:
     """
 
     estimate: Estimate
-    order: Order
+    order: Order | None = None
     progress: Progress
     driver: BoldDriver | None = None  # chooses the rates of schedule="auto"
 
@@ -110,6 +110,7 @@ class Loop:
         self._prepare()
         self.estimate.begin()
         rates, losses = self.rates(n_epochs), np.full(n_epochs, math.nan)
+        assert self.order is not None
         made = 0
         try:
             made = self.estimate.epochs(

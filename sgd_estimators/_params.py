@@ -33,7 +33,9 @@ PART = 1 << 21  # bytes of it that a thread takes at a time: a huge page
 
 def real(name: str, value: Any, low: float, high: float = math.inf, *, open_: bool) -> None:
     """Raise unless a number is in [low, high], or in (low, high) with `open_`."""
-    number = isinstance(value, Real) and not isinstance(value, bool)
+    number = type(value) in (float, int) or (
+        isinstance(value, Real) and not isinstance(value, bool)
+    )
     x = as_float(value) if number else math.nan
     if low < x < high if open_ else low <= x <= high:
         return
@@ -44,7 +46,9 @@ def real(name: str, value: Any, low: float, high: float = math.inf, *, open_: bo
 
 def integer(name: str, value: Any, low: int) -> None:
     """Raise unless a value is an integer >= low."""
-    if isinstance(value, bool) or not isinstance(value, Integral):
+    if type(value) is not int and (
+        isinstance(value, bool) or not isinstance(value, Integral)
+    ):
         raise TypeError(f"{name} must be an integer >= {low}, got {value!r}")
     if value < low:
         raise ValueError(f"{name} must be an integer >= {low}, got {value!r}")
@@ -112,8 +116,8 @@ def check_shared(model: Any) -> None:
         valid = whole and model.n_jobs != 0
         choice("n_jobs", model.n_jobs, "None or an integer other than 0", valid)
     try:
-        seed = model.random_state
-        if not (isinstance(seed, Integral) and 0 <= int(seed) < 2**32):  # a seed's is slow
+        seed = model.random_state  # None and numbers, of which a check is slow, need none
+        if seed is not None and not (isinstance(seed, Integral) and 0 <= int(seed) < 2**32):
             check_random_state(seed)
     except ValueError as error:
         raise ValueError(

@@ -187,6 +187,8 @@ class SGDRidge(Regressor):
 
     def _check(self, **how: bool) -> Plan | None:
         plan = super()._check(**how)
+        if type(self.alpha) is float and 0 <= self.alpha < np.inf:
+            return plan
         alphas = np.asarray(self.alpha, dtype=object)
         takes = "a number or one for each target"
         choice("alpha", self.alpha, takes, alphas.ndim <= 1 and alphas.size > 0)

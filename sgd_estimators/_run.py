@@ -22,19 +22,19 @@ from ._state import Outcome, Plan, Run, mark, series
 Array = NDArray[np.float64]
 
 LOOK = 8  # epochs at least between evaluations of f
+FAST = 100  # times what `tol` calls a gain: f is not near f* while it falls by more
 GROWTH = 4  # later, they come after so much of the epochs before
 MAX_CUTS = 20
 
 
 class Evaluation(NamedTuple):
-    """f at the point that a run would report after an epoch, and what bounds f - f*."""
+    """f at the point that a run would report after an epoch."""
 
     epoch: int
     W: Array
     value: float
     parts: Array  # of f, one an output of a squared loss
-    gap: Array
-    name: str
+    G: Array  # its gradient
 
 
 def next_look(epoch: int, *, exact: bool = False) -> int:
@@ -108,8 +108,6 @@ class Epochs(Loop):
             penalty = float(self.f.alpha.max(initial=0.0))
             self.schedule = self.schedule.bind(run.first_rate, penalty)
         self.settled = self._settled()
-        if self.run.epoch & (self.run.epoch - 1):  # else `_prepare` will
-            self._arrange()
 
     def _begin_data(self) -> None:
         """Note what the function is where the run begins."""
@@ -170,21 +168,17 @@ class Epochs(Loop):
         run.streamed += self.n_batches
         return np.asarray(run.rate * factors)[None]
 
-    def _arrange(self) -> None:
-        """Make the order of the rows."""
-        length = 1 if self.exact else self.run.run_length  # their noise matters to gradients
-        self.order = _auto.order(self.f, self.plan.shuffle, length)
-
     def _prepare(self) -> None:
-        """Shorten the runs of neighbours and the average, now and then."""
+        """Make the order of the rows; restart the average, now and then."""
         run, plan = self.run, self.plan
-        if run.epoch & (run.epoch - 1):  # no power of two
-            return
-        if plan.shuffle and run.run_length > 1 and not self.exact:
+        power = not run.epoch & (run.epoch - 1)
+        if power and plan.shuffle and run.run_length > 1 and not self.exact:
             seed = run.seed + run.epoch
             run.run_length = _auto.run_length(self.f, run.W, run.run_length, seed)
-        self._arrange()
-        if plan.average == "tail" and run.epoch:
+        length = 1 if self.exact else run.run_length  # their noise matters to gradients
+        if self.order is None or (plan.shuffle and self.order.run_length != length):
+            self.order = _auto.order(self.f, plan.shuffle, length)
+        if power and plan.average == "tail" and run.epoch:
             assert isinstance(run.step, AveragedStep)
             run.step = AveragedStep(run.step.inner)  # so it spans the last half at least
 
@@ -225,12 +219,12 @@ class Epochs(Loop):
         return self.plan.n_iter_no_change * period
 
     def evaluate(self) -> float:
-        """Return f at the point to report, and note its value and certificate."""
+        """Return f at the point to report, and keep it with its gradient."""
         W = self.solution
         value, G = self.f.value_and_gradient(W)
         if not math.isfinite(value):
             return math.inf
-        self.evaluated = self._evaluation(W.copy(), float(value), G)
+        self.evaluated = self._evaluation(W.copy(), value, G)
         self.run.mark = mark(self.f, self.evaluated.W, value, G)
         return float(value)
 
@@ -239,31 +233,30 @@ class Epochs(Loop):
         parts = np.array([value])
         if len(W) > 1 and isinstance(self.f.loss, Squared):
             parts = self.f.losses + 0.5 * np.sum(self.f.penalty * W * W, axis=1)
-        gap, name = self._bound(W, parts, G)
-        return Evaluation(self.run.epoch, W, value, parts, gap, name)
+        return Evaluation(self.run.epoch, W, float(value), parts, G)
 
-    def _bound(self, W: Array, parts: Array, G: Array) -> tuple[Array, str]:
+    def bound(self, at: Evaluation) -> tuple[Array, str]:
         """Return the certificate; a part of a stream has none."""
         if self.plan.fresh:
             return np.array([math.inf]), "none"
-        gap, name = parts, "value"  # no loss is negative
+        gap, name = at.parts, "value"  # no loss is negative
         if self.exact or self.run.epoch >= LOOK:
-            own = parts if len(parts) > 1 else float(parts[0])
+            own = at.parts if len(at.parts) > 1 else at.value
             epochs = math.inf if self.exact else self.run.epoch
-            found, how = self.certificate.bound(W, own, G, epochs)
+            found, how = self.certificate.bound(at.W, own, at.G, epochs)
             if not found.sum() >= gap.sum():
                 gap, name = found, how
         return gap, name
 
-    def certified(self, at: Evaluation) -> bool:
+    def certified(self, at: Evaluation, gap: Array) -> bool:
         """Return whether gap <= tol (f0 - f + gap) + rounding, output by output."""
-        if not np.isfinite(at.gap).all():
+        if not np.isfinite(gap).all():
             return False
-        begin: Any = floors(self.f) if len(at.gap) > 1 else self.run.floor
-        wanted = self.plan.tol * (begin - at.parts + at.gap) + 1e-14 * np.abs(begin)
-        if bool((at.gap <= wanted).all()):
+        begin: Any = floors(self.f) if len(gap) > 1 else self.run.floor
+        wanted = self.plan.tol * (begin - at.parts + gap) + 1e-14 * np.abs(begin)
+        if bool((gap <= wanted).all()):
             return True
-        return bool(np.all(at.gap <= wanted + self.certificate.unseen))
+        return bool(np.all(gap <= wanted + self.certificate.unseen))
 
     def verdict(self) -> str | None:
         """Return why to stop after these epochs, of which the callback is told, or None."""
@@ -287,24 +280,33 @@ class Epochs(Loop):
                 self.evaluated = None
                 return self._recover()
             assert self.evaluated is not None
-            if self._gains(self.evaluated):
+            gains, certified = self._judge(self.evaluated, stalled)
+            if gains:
                 progress.stalled, stalled = 0, False
-            if self.certified(self.evaluated):
+            if certified:
                 self._score()
                 return "certified"
         return self._score() or ("no_improvement" if stalled else None)
 
-    def _gains(self, at: Evaluation) -> bool:
-        """Note f and its bound; return whether they are better than they were."""
-        run, gap = self.run, float(at.gap.sum())
-        run.history["objective"][-1], run.history["gap"][-1] = at.value, gap
+    def _judge(self, at: Evaluation, stalled: bool) -> tuple[bool, bool]:
+        """Note f; return whether it is better than it was, and whether it is certified.
+
+        While f falls fast, it is far from f*: a bound would not be worth its cost.
+        """
+        run, record = self.run, self.run.history
+        record["objective"][-1] = at.value
         before = math.inf if run.best is None else run.best[0]
         if at.value < before:
             run.best = at.value, at.W
-        nearer = self.estimate.remembers and gap < 0.5 * run.nearest
-        run.nearest = gap if nearer else run.nearest
-        enough = self.plan.tol * max(run.floor - at.value, 0.0)
-        return bool(nearer or before - at.value > enough)
+        gain, enough = before - at.value, self.plan.tol * max(run.floor - at.value, 0.0)
+        remembers = self.estimate.remembers is not None
+        if gain > FAST * enough and not (remembers or stalled):
+            return True, False
+        gap = self.bound(at)[0]
+        record["gap"][-1] = total = float(gap.sum())
+        nearer = remembers and total < 0.5 * run.nearest
+        run.nearest = total if nearer else run.nearest
+        return nearer or gain > enough, self.certified(at, gap)
 
     def _score(self) -> str | None:
         """Note the validation score; stop when it no longer rises."""
@@ -368,8 +370,7 @@ class Epochs(Loop):
         if self.evaluated is None or self.evaluated.epoch != run.epoch:
             self.evaluate()
         end = self.evaluated
-        if n_iter and end is not None and end.epoch == run.epoch:
-            history["objective"][-1], history["gap"][-1] = end.value, end.gap.sum()
+        last = end if n_iter and end is not None and end.epoch == run.epoch else None
         W = _auto.start(self.f) if end is None else end.W
         if plan.early_stopping and run.best_score is not None and reason != "certified":
             W = run.best_score[1]
@@ -377,16 +378,20 @@ class Epochs(Loop):
             W = W if end is not None and end.value <= run.best[0] else run.best[1]
         if end is None or W is not end.W:
             value, G = self.f.value_and_gradient(W)
-            end = self._evaluation(W, float(value), G)
-        converged = self.certified(end)
+            end = self._evaluation(W, value, G)
+        gap, name = self.bound(end)
+        if last is not None:
+            history["objective"][-1] = last.value
+            history["gap"][-1] = (gap if end is last else self.bound(last)[0]).sum()
+        converged = self.certified(end, gap)
         if converged and reason in ("max_iter", "no_improvement"):
             reason = "certified"
         warn_of_end(reason, run, plan)
         return Outcome(
             W.copy(),
             objective=end.value,
-            gap=float(end.gap.sum()),
-            certificate=end.name,
+            gap=float(gap.sum()),
+            certificate=name,
             converged=converged,
             stop_reason=reason,
             n_iter=n_iter,
