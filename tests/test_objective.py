@@ -60,7 +60,7 @@ def test_every_width(storage):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_outputs", [1, 2, 3, 4, 5, 8, 10, 17])
-@pytest.mark.parametrize("d", [1, 7, 8, 9, 31, 48, 54, 100, 785])
+@pytest.mark.parametrize("d", [1, 7, 8, 9, 16, 31, 48, 54, 63, 100, 785])
 def test_several_outputs(dtype, n_outputs, d):
     rng = np.random.default_rng(0)
     for n in (1, 3, 8, 100, 1000):

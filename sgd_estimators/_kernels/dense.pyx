@@ -32,6 +32,10 @@ cdef extern from "simd.h" nogil:
                  Py_ssize_t, double*, Py_ssize_t, Py_ssize_t)
     void add_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, const double*,
                  Py_ssize_t, double*, Py_ssize_t, Py_ssize_t)
+    void add_short_f64(const double*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
+                       const double*, double*, Py_ssize_t)
+    void add_short_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
+                       const double*, double*, Py_ssize_t)
     void add_moments_f64(const double*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
                          const double*, const double*, double*, double*)
     void add_moments_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
@@ -108,7 +112,7 @@ cdef class DenseRows(ArrayRows):
     cdef const float* x32
     cdef double[:, ::1] _packed
     cdef Py_ssize_t[::1] _places
-    cdef bint is_packed
+    cdef bint is_short, is_packed
     cdef Py_ssize_t ahead, share
 
     def __init__(self, X, bint fit_intercept, Rows of=None):
@@ -123,12 +127,12 @@ cdef class DenseRows(ArrayRows):
         self.one_by_one = True
         # Short rows are copied to eights of doubles, so that no loop has a remainder
         # and floats are converted once.
-        self.is_packed = self.row_bytes < PACKED_BYTES
-        row_bytes = 8 * self.width if self.is_packed else self.row_bytes
+        self.is_short = self.row_bytes < PACKED_BYTES
+        row_bytes = 8 * self.width if self.is_short else self.row_bytes
         self.chunk = max(8, CHUNK_BYTES // row_bytes // 8 * 8)
         several = min(SEVERAL_ROWS, SEVERAL_BYTES // row_bytes // 8 * 8)
         self.chunk_of_several = max(self.chunk, several)
-        self._packed = aligned(self.chunk_of_several if self.is_packed else 0, self.width)
+        self._packed = aligned(self.chunk_of_several if self.is_short else 0, self.width)
         self._packed[:, self.n_features] = 1.0  # of the offset
         self._places = np.arange(self.chunk_of_several + 8, dtype=np.intp)  # read ahead
         self.ahead = AHEAD_BYTES // max(1, self.row_bytes) // 8 * 8
@@ -136,23 +140,27 @@ cdef class DenseRows(ArrayRows):
         self.share = (self.row_bytes // 3 // 512 + 1) * 512
 
     cdef void load(self, const Py_ssize_t* batch, Py_ssize_t n) noexcept nogil:
-        self.batch, self.n = batch, n
-        if not self.is_packed:
-            return
-        self.batch = &self._places[0]
-        if self.x64:
-            pack_f64(self.x64, self.n_features, batch, n, self.ahead,
+        self.batch, self.n, self.is_packed = batch, n, False
+
+    cdef bint pack(self, Py_ssize_t K) noexcept nogil:
+        """Copy the rows, once, where that pays; return whether it does."""
+        if not self.is_short or (K == 1 and self.n_features >= 8):
+            return False
+        if not self.is_packed and self.x64:
+            pack_f64(self.x64, self.n_features, self.batch, self.n, self.ahead,
                      &self._packed[0, 0], self.width)
-        elif self.x32:
-            pack_f32(self.x32, self.n_features, batch, n, self.ahead,
+        elif not self.is_packed and self.x32:
+            pack_f32(self.x32, self.n_features, self.batch, self.n, self.ahead,
                      &self._packed[0, 0], self.width)
+        self.is_packed = True
+        return True
 
     cdef void dot(self, const double* V, Py_ssize_t K, double* Z) noexcept nogil:
         cdef Py_ssize_t i, k, d = self.n_features
         cdef Py_ssize_t ahead = self.ahead if K == 1 else self.chunk_of_several
-        if self.is_packed:
-            dot_f64(&self._packed[0, 0], self.width, self.batch, self.n, V, self.width, K,
-                    Z, 0)
+        if self.pack(K):
+            dot_f64(&self._packed[0, 0], self.width, &self._places[0], self.n, V,
+                    self.width, K, Z, 0)
             return
         if self.x64:
             dot_f64(self.x64, d, self.batch, self.n, V, self.width, K, Z, ahead)
@@ -165,11 +173,16 @@ cdef class DenseRows(ArrayRows):
     cdef void add_outer(self, const double* Z, Py_ssize_t K, double* A) noexcept nogil:
         cdef Py_ssize_t i, k, d = self.n_features
         cdef Py_ssize_t ahead = self.ahead if K == 1 else self.chunk_of_several
-        if self.is_packed:
-            add_f64(&self._packed[0, 0], self.width, self.batch, self.n, Z, K, A,
+        if self.pack(K):
+            add_f64(&self._packed[0, 0], self.width, &self._places[0], self.n, Z, K, A,
                     self.width, 0)
             return
-        if self.x64:
+        if self.is_short:
+            if self.x64:
+                add_short_f64(self.x64, d, self.batch, self.n, Z, A, ahead)
+            else:
+                add_short_f32(self.x32, d, self.batch, self.n, Z, A, ahead)
+        elif self.x64:
             add_f64(self.x64, d, self.batch, self.n, Z, K, A, self.width, ahead)
         else:
             add_f32(self.x32, d, self.batch, self.n, Z, K, A, self.width, ahead)

@@ -20,6 +20,8 @@ cdef class Order:
     cdef const Py_ssize_t* next(self, Py_ssize_t size) except NULL nogil
     cdef int _grow(self, Py_ssize_t size) except -1 with gil
     cdef void _fill(self) noexcept nogil
+    cdef void _deal_singly(self, Py_ssize_t turn, Py_ssize_t m,
+                           Py_ssize_t* rows) noexcept nogil
     cdef void _next_run(self, Py_ssize_t turn) noexcept nogil
     cdef void _set_turn(self, Py_ssize_t turn, Py_ssize_t segment,
                         Py_ssize_t shift) noexcept nogil

@@ -153,11 +153,14 @@ cdef class Order:
             left[turn] -= m
             self._undealt -= m
             owed -= m
-            for i in range(tail, tail + m):
-                if place[turn] == stop[turn]:
-                    self._next_run(turn)
-                buffer[i] = place[turn]
-                place[turn] += 1
+            if self.run_length == 1:
+                self._deal_singly(turn, m, buffer + tail)
+            else:
+                for i in range(tail, tail + m):
+                    if place[turn] == stop[turn]:
+                        self._next_run(turn)
+                    buffer[i] = place[turn]
+                    place[turn] += 1
             tail += m
             if owed == 0 or left[turn] == 0:  # else the buffer's end has cut the deal
                 owed = deal
@@ -171,6 +174,17 @@ cdef class Order:
         for i in range(tail, min(tail + LOOKAHEAD, self._buffer.shape[0])):
             buffer[i] = buffer[tail - 1]
         self._turn, self._tail, self._owed = turn, tail, owed
+
+    cdef void _deal_singly(self, Py_ssize_t turn, Py_ssize_t m,
+                           Py_ssize_t* rows) noexcept nogil:
+        """Write the next m rows of a stream whose runs are single rows."""
+        cdef Py_ssize_t i, place, shift = self._shift[turn]
+        cdef Py_ssize_t begin = self._begin[turn], length = self._length[turn]
+        cdef const int* runs = &self._runs[0] + self._first[turn] + self._run[turn]
+        for i in range(m):
+            place = shift + runs[i]
+            rows[i] = begin + (place if place < length else place - length)
+        self._run[turn] += m
 
     cdef void _next_run(self, Py_ssize_t turn) noexcept nogil:
         """Set a stream to its next run, or to the part of a run that the end cut off."""

@@ -107,6 +107,40 @@ CLONES static void NAME(add_output)(const REAL *RESTRICT X, Py_ssize_t d,
     }
 }
 
+/* The same of short rows, of 8 elements at least: sums over eight columns stay in registers
+   for all rows. A last eight may overlap: only what is new in it counts. */
+CLONES static void NAME(add_short)(const REAL *RESTRICT X, Py_ssize_t d,
+                                   const Py_ssize_t *RESTRICT rows, Py_ssize_t n,
+                                   const double *RESTRICT r, double *RESTRICT g,
+                                   Py_ssize_t ahead)
+{
+    for (Py_ssize_t begin = 0; begin < d; begin += 8) {
+        const Py_ssize_t j = begin + 8 <= d ? begin : d - 8, known = begin - j;
+        double s[8] = {0}, t[8] = {0};
+        Py_ssize_t i = 0;
+        for (; i + 4 <= n; i += 4) {
+            const REAL *RESTRICT x0 = ROW(i) + j, *RESTRICT x1 = ROW(i + 1) + j,
+                       *RESTRICT x2 = ROW(i + 2) + j, *RESTRICT x3 = ROW(i + 3) + j;
+            const Py_ssize_t left = i + ahead + 4 - i % 8 / 2; /* as above */
+            PREFETCH(ROW(left) + begin);
+            PREFETCH(ROW(left + 1) + begin);
+            SIMD
+            for (int k = 0; k < 8; k++) {
+                s[k] += r[i] * x0[k] + r[i + 1] * x1[k];
+                t[k] += r[i + 2] * x2[k] + r[i + 3] * x3[k];
+            }
+        }
+        for (; i < n; i++) {
+            const REAL *RESTRICT x = ROW(i) + j;
+            PREFETCH(ROW(i + ahead) + begin);
+            SIMD
+            for (int k = 0; k < 8; k++) s[k] += r[i] * x[k];
+        }
+        SIMD
+        for (int k = 0; k < 8; k++) g[j + k] += k < known ? 0 : s[k] + t[k];
+    }
+}
+
 /* z_ic = x_i . w_c for a few outputs, K doubles from one row's z to the next one's: each
    number of X is read, and converted, once for all of them. In `turns` calls, of which
    this is one, the rows that stand `ahead` places later are all asked for. */
