@@ -449,3 +449,23 @@ def test_averaging_rejects_wrong_arguments():
         AveragedStep("sgd")
     with pytest.raises(ValueError, match=r"the 3 entries .* started for, got 2"):
         AveragedStep(Adam().start(3))(np.ones(2), np.ones(2), 0.1)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_the_means_are_corrected_at_the_first_step_and_after_many(nesterov):
+    beta1, beta2, eps, rate = 0.9, 0.95, 1e-8, 0.01
+    kind = NAdam if nesterov else Adam
+    step = kind(beta1=beta1, beta2=beta2, eps=eps).start(3)
+    rng = np.random.default_rng(0)
+    x, m, s = np.ones(3), np.zeros(3), np.zeros(3)
+    want = x.copy()
+    for t in range(1, 1001):  # long after beta^t is lost beside 1
+        g = rng.normal(size=3)
+        step(x, g, rate)
+        m = beta1 * m + (1 - beta1) * g
+        s = beta2 * s + (1 - beta2) * g * g
+        mean = m / (1 - beta1**t)
+        if nesterov:
+            mean = beta1 * m / (1 - beta1 ** (t + 1)) + (1 - beta1) * g / (1 - beta1**t)
+        want -= rate * mean / (np.sqrt(s / (1 - beta2**t)) + eps)
+        np.testing.assert_allclose(x, want, rtol=1e-12)

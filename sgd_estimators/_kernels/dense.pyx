@@ -16,6 +16,8 @@ cdef extern from "simd.h" nogil:
     void pack_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, Py_ssize_t,
                   double*, Py_ssize_t)
     void ASK(const char*, const char*)
+    void shift(double, Py_ssize_t, double*)
+    double total(const double*, Py_ssize_t)
     double dot_one_f64(const double*, const double*, const double*, const double*,
                        Py_ssize_t)
     double dot_one_f32(const float*, const double*, const double*, const double*,
@@ -166,6 +168,9 @@ cdef class DenseRows(ArrayRows):
             dot_f64(self.x64, d, self.batch, self.n, V, self.width, K, Z, ahead)
         else:
             dot_f32(self.x32, d, self.batch, self.n, V, self.width, K, Z, ahead)
+        if K == 1:
+            shift(V[d], self.n, Z)
+            return
         for i in range(self.n):
             for k in range(K):
                 Z[i * K + k] += V[k * self.width + d]
@@ -186,6 +191,9 @@ cdef class DenseRows(ArrayRows):
             add_f64(self.x64, d, self.batch, self.n, Z, K, A, self.width, ahead)
         else:
             add_f32(self.x32, d, self.batch, self.n, Z, K, A, self.width, ahead)
+        if K == 1:
+            A[d] += total(Z, self.n)
+            return
         for i in range(self.n):
             for k in range(K):
                 A[k * self.width + d] += Z[i * K + k]
@@ -241,7 +249,7 @@ cdef class DenseRows(ArrayRows):
         and by blocks, so that their bits do not depend on `n_jobs`.
         """
         cdef Py_ssize_t j, n = len(rows)
-        cdef double shift, total = n if weight is None else weight[span(rows)].sum()
+        cdef double away, S = n if weight is None else weight[span(rows)].sum()
         some = np.ascontiguousarray(numbers(rows[::n // PILOT_ROWS + 1]))
         pilot = self.sums(0, len(some), some, None, np.zeros(self.n_features))[0]
         pilot /= len(some)
@@ -252,9 +260,9 @@ cdef class DenseRows(ArrayRows):
         cdef double[:, ::1] moments = sum(parts[1:], parts[0])
         cdef const double[::1] centre = pilot
         for j in range(self.n_features):
-            shift = moments[0, j] / total
-            moments[0, j] = centre[j] + shift
-            moments[1, j] = moments[1, j] / total - shift * shift
+            away = moments[0, j] / S
+            moments[0, j] = centre[j] + away
+            moments[1, j] = moments[1, j] / S - away * away
             if moments[1, j] < 0:  # not max, which may lose a NaN
                 moments[1, j] = 0
         return np.asarray(moments[0]), np.asarray(moments[1])

@@ -11,6 +11,9 @@ cdef extern from "entropy.h" nogil:
     void exponentials(double*, Py_ssize_t)
     double logs(const double*, Py_ssize_t, double*)
 
+cdef extern from "simd.h" nogil:
+    double squared(const double*, const double*, Py_ssize_t, double*)
+
 cdef enum:
     PIECE = 128  # rows whose targets and weights are brought together at a time
 
@@ -60,8 +63,20 @@ cdef class Squared(Loss):
     cdef void differentiate(self, const double* y, const double* weight,
                             const Py_ssize_t* rows, Py_ssize_t n, Py_ssize_t K,
                             double* losses, double* Z) noexcept nogil:
-        cdef Py_ssize_t i, k
+        cdef Py_ssize_t i, k, m
         cdef double r, s, total
+        cdef double target[PIECE]
+        cdef double share[PIECE]
+        while K == 1 and n > 0:  # vectorised
+            m = min(n, PIECE)
+            gather(y, rows, m, target)
+            gather(weight, rows, m, share)
+            losses[0] += squared(target, share, m, Z)
+            rows += m
+            Z += m
+            n -= m
+        if n == 0:
+            return
         for k in range(K):
             total = 0.0
             if weight:

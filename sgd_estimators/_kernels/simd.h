@@ -71,6 +71,35 @@ CLONES static double add_penalty(const double *RESTRICT w, const double *RESTRIC
     return 0.5 * sum;
 }
 
+/* z += offset */
+CLONES static void shift(double offset, Py_ssize_t n, double *z)
+{
+    SIMD
+    for (Py_ssize_t i = 0; i < n; i++) z[i] += offset;
+}
+
+CLONES static double total(const double *z, Py_ssize_t n)
+{
+    double sum = 0;
+    SIMD_SUM(sum)
+    for (Py_ssize_t i = 0; i < n; i++) sum += z[i];
+    return sum;
+}
+
+/* z = s (z - y); returns 1/2 sum s (z - y)^2 */
+CLONES static double squared(const double *RESTRICT y, const double *RESTRICT s,
+                             Py_ssize_t n, double *RESTRICT z)
+{
+    double sum = 0;
+    SIMD_SUM(sum)
+    for (Py_ssize_t i = 0; i < n; i++) {
+        const double r = z[i] - y[i];
+        z[i] = s[i] * r;
+        sum += z[i] * r;
+    }
+    return 0.5 * sum;
+}
+
 /* x -= rate g */
 CLONES static void descend(double *x, const double *g, Py_ssize_t n, double rate)
 {

@@ -12,6 +12,8 @@ branches and read nothing but locals, so that the compiler vectorises them.
 
 from libc.math cimport pow, sqrt
 
+from cython cimport boundscheck
+
 import copyreg
 
 import numpy as np
@@ -80,6 +82,17 @@ cdef class Step:
         self.t, self.memory = t, None if memory is None else np.array(memory)
 
 
+@boundscheck(False)  # of no parameters
+cdef inline double* vector(Step step, Py_ssize_t i) noexcept nogil:
+    """Return a row of the memory, where there is one: a slice would count references."""
+    return &step.memory[0, 0] + i * step.memory.shape[1]
+
+
+cdef inline double share(double beta, long long t) noexcept nogil:
+    """Return 1 - beta^t: 1 as soon as beta^t < exp(-t (1 - beta)) is lost beside it."""
+    return 1.0 if t * (1 - beta) > 37.5 else 1 - pow(beta, t)
+
+
 cdef class SGDStep(Step):
     """Gradient descent with momentum: v <- beta v - rate g, x <- x + v.
 
@@ -123,7 +136,7 @@ cdef class AdaGradStep(Step):
         self, double[::1] x, const double[::1] g, double rate
     ) except -1 nogil:
         cdef double eps = self.eps
-        cdef double[::1] s = self.memory[0]
+        cdef double* s = vector(self, 0)
         cdef Py_ssize_t j
         for j in range(x.shape[0]):
             s[j] += g[j] * g[j]
@@ -154,10 +167,11 @@ cdef class RMSPropStep(Step):
         self, double[::1] x, const double[::1] g, double rate
     ) except -1 nogil:
         cdef double rho = self.rho, beta = self.beta, eps = self.eps, change
-        cdef double[::1] s = self.memory[0], v = self.memory[1], mean
+        cdef double* s = vector(self, 0)
+        cdef double* v = vector(self, 1)
+        cdef double* mean = vector(self, 2)
         cdef Py_ssize_t j
         if self.centered:
-            mean = self.memory[2]
             for j in range(x.shape[0]):
                 # equals (running mean of g^2) - mean^2, but never falls below zero
                 change = g[j] - mean[j]
@@ -190,7 +204,8 @@ cdef class AdaDeltaStep(Step):
         self, double[::1] x, const double[::1] g, double rate
     ) except -1 nogil:
         cdef double rho = self.rho, eps = self.eps, d
-        cdef double[::1] s = self.memory[0], u = self.memory[1]
+        cdef double* s = vector(self, 0)
+        cdef double* u = vector(self, 1)
         cdef Py_ssize_t j
         for j in range(x.shape[0]):
             s[j] = rho * s[j] + (1 - rho) * g[j] * g[j]
@@ -225,13 +240,14 @@ cdef class AdamStep(Step):
     ) except -1 nogil:
         cdef double beta1 = self.beta1, beta2 = self.beta2, eps = self.eps
         cdef double scale, root
-        cdef double[::1] m = self.memory[0], s = self.memory[1], largest
+        cdef double* m = vector(self, 0)
+        cdef double* s = vector(self, 1)
+        cdef double* largest = vector(self, 2)
         cdef Py_ssize_t j
         self.t += 1
-        scale = rate / (1 - pow(beta1, self.t))
-        root = 1 / sqrt(1 - pow(beta2, self.t))
+        scale = rate / share(beta1, self.t)
+        root = 1 / sqrt(share(beta2, self.t))
         if self.amsgrad:
-            largest = self.memory[2]
             for j in range(x.shape[0]):
                 m[j] = beta1 * m[j] + (1 - beta1) * g[j]
                 s[j] = beta2 * s[j] + (1 - beta2) * g[j] * g[j]
@@ -264,12 +280,13 @@ cdef class NAdamStep(Step):
     ) except -1 nogil:
         cdef double beta1 = self.beta1, beta2 = self.beta2, eps = self.eps
         cdef double ahead, now, root
-        cdef double[::1] m = self.memory[0], s = self.memory[1]
+        cdef double* m = vector(self, 0)
+        cdef double* s = vector(self, 1)
         cdef Py_ssize_t j
         self.t += 1
-        ahead = rate * beta1 / (1 - pow(beta1, self.t + 1))
-        now = rate * (1 - beta1) / (1 - pow(beta1, self.t))
-        root = 1 / sqrt(1 - pow(beta2, self.t))
+        ahead = rate * beta1 / share(beta1, self.t + 1)
+        now = rate * (1 - beta1) / share(beta1, self.t)
+        root = 1 / sqrt(share(beta2, self.t))
         for j in range(x.shape[0]):
             m[j] = beta1 * m[j] + (1 - beta1) * g[j]
             s[j] = beta2 * s[j] + (1 - beta2) * g[j] * g[j]
@@ -291,7 +308,7 @@ cdef class LionStep(Step):
         self, double[::1] x, const double[::1] g, double rate
     ) except -1 nogil:
         cdef double beta1 = self.beta1, beta2 = self.beta2, u
-        cdef double[::1] m = self.memory[0]
+        cdef double* m = vector(self, 0)
         cdef Py_ssize_t j
         for j in range(x.shape[0]):
             u = beta1 * m[j] + (1 - beta1) * g[j]
@@ -323,7 +340,7 @@ cdef class AveragedStep(Step):
         self, double[::1] x, const double[::1] g, double rate
     ) except -1 nogil:
         cdef double weight
-        cdef double[::1] mean
+        cdef double* mean
         cdef Py_ssize_t j
         self.inner.step(x, g, rate)
         self.t += 1
@@ -332,7 +349,7 @@ cdef class AveragedStep(Step):
         if self.memory is None:
             with gil:
                 self.memory = np.zeros((1, x.shape[0]))
-        mean = self.memory[0]
+        mean = vector(self, 0)
         weight = 1.0 / (self.t - self.start)
         for j in range(x.shape[0]):
             mean[j] += weight * (x[j] - mean[j])
