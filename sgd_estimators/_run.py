@@ -280,7 +280,7 @@ class Epochs(Loop):
                 self.evaluated = None
                 return self._recover()
             assert self.evaluated is not None
-            gains, certified = self._judge(self.evaluated, stalled)
+            gains, certified = self._judge(self.evaluated)
             if gains:
                 progress.stalled, stalled = 0, False
             if certified:
@@ -288,7 +288,7 @@ class Epochs(Loop):
                 return "certified"
         return self._score() or ("no_improvement" if stalled else None)
 
-    def _judge(self, at: Evaluation, stalled: bool) -> tuple[bool, bool]:
+    def _judge(self, at: Evaluation) -> tuple[bool, bool]:
         """Note f; return whether it is better than it was, and whether it is certified.
 
         While f falls fast, it is far from f*: a bound would not be worth its cost.
@@ -300,7 +300,7 @@ class Epochs(Loop):
             run.best = at.value, at.W
         gain, enough = before - at.value, self.plan.tol * max(run.floor - at.value, 0.0)
         remembers = self.estimate.remembers is not None
-        if gain > FAST * enough and not (remembers or stalled):
+        if gain > FAST * enough and not remembers:
             return True, False
         gap = self.bound(at)[0]
         record["gap"][-1] = total = float(gap.sum())

@@ -193,7 +193,8 @@ class Run:
     def copy(self) -> "Run":
         """Return a run to go on with while this one stays; a closure moves into it."""
         try:
-            step, rule = pickle.loads(pickle.dumps((self.step, self.rule)))
+            step = self.step and self.step.twin()
+            rule = self.rule and pickle.loads(pickle.dumps(self.rule))
         except NOT_PICKLED:
             step, rule = self.step, self.rule
             self.step, self.rule, self.lost = None, None, True

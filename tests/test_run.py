@@ -43,10 +43,10 @@ def test_history_has_a_row_an_epoch(Model, y):
     # f is evaluated in the eighth epoch and in the last, and the best is returned.
     objective, gap = model.history_["objective"], model.history_["gap"]
     np.testing.assert_array_equal(np.flatnonzero(np.isfinite(objective)), [7, 11])
-    np.testing.assert_array_equal(np.isfinite(gap), np.isfinite(objective))
     np.testing.assert_allclose(model.objective_, np.nanmin(objective), rtol=1e-13)
     best = Model(random_state=0).fit(X, y).objective_
-    assert np.all(gap[[7, 11]] >= objective[[7, 11]] - best)
+    assert gap[11] >= objective[11] - best  # where f still falls fast, there is none
+    assert np.isnan(gap[:11]).all()
 
 
 @pytest.mark.parametrize(("X", "y"), [(X, Y), (LARGE, LARGE_Y)], ids=["small", "large"])

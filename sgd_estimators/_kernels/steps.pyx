@@ -15,6 +15,7 @@ from libc.math cimport pow, sqrt
 from cython cimport boundscheck
 
 import copyreg
+import pickle
 
 import numpy as np
 
@@ -68,6 +69,12 @@ cdef class Step:
     def solution(self, x):
         """Return the vector to report when x is the current iterate: x itself."""
         return x
+
+    def twin(self):
+        """Return a step in the same state, with a memory of its own."""
+        found = type(self).__new__(type(self), *self._args, **self._kwargs)
+        found.__setstate__(self.__getstate__())
+        return found
 
     def __reduce__(self):
         return copyreg.__newobj__, (type(self),), self.__getstate__()
@@ -355,6 +362,13 @@ cdef class AveragedStep(Step):
             mean[j] += weight * (x[j] - mean[j])
         return 0
 
+    def twin(self):
+        """Return a step in the same state, around a twin of the step inside."""
+        cdef AveragedStep found = AveragedStep(self.inner.twin(), self.start)
+        found.t = self.t
+        found.memory = None if self.memory is None else np.array(self.memory)
+        return found
+
     def solution(self, x):
         """Return a copy of the mean, or x while there is none."""
         return np.array(self.memory[0]) if self.t > self.start else x
@@ -401,6 +415,10 @@ cdef class PythonStep(Step):
         """Return the callable's own ``solution(x)`` if it has one, else x."""
         own = getattr(self.function, "solution", None)
         return x if own is None else own(x)
+
+    def twin(self):
+        """Return a step around a copy of the callable, made by a pickle."""
+        return pickle.loads(pickle.dumps(self))
 
     def __reduce__(self):
         if getattr(self.function, "__closure__", None):
