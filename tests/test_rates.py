@@ -213,7 +213,7 @@ def test_where_all_rows_can_be_fitted_it_converges_fast(rate):
 @pytest.mark.parametrize("scale", [1e-6, 1e6])
 def test_the_first_rate_has_the_scale_of_the_data(rate, scale):
     A, y = datasets.load_breast_cancer(return_X_y=True)
-    given = {"preconditioner": None, "fit_intercept": False, "max_iter": 10}
+    given = {"preconditioner": None, "fit_intercept": False, "max_iter": 5}
     model = SGDLogistic(C=np.inf, learning_rate=rate, random_state=0, **given)
     loss = model.fit(A, y).history_["loss"]
     other = model.fit(scale * A, y).history_["loss"]
