@@ -1,6 +1,7 @@
 """A run over data: its rates, the order of the rows, evaluations, and when to stop."""
 
 import math
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +23,6 @@ from ._state import Outcome, Plan, Run, mark, series
 Array = NDArray[np.float64]
 
 LOOK = 8  # epochs at least between evaluations of f
-FAST = 100  # times what `tol` calls a gain: f is not near f* while it falls by more
 GROWTH = 4  # later, they come after so much of the epochs before
 MAX_CUTS = 20
 
@@ -145,6 +145,18 @@ class Epochs(Loop):
             smooth = _auto.smoothness(self.estimate.f, batch, run.seed, unit=unit)
         run.rated = batch
         return float(plan.optimizer.auto_rate(smooth)) / 4**run.cuts
+
+    @cached_property
+    def smoothness(self) -> float:
+        """A bound on the largest eigenvalue of f's Hessian; infinite in the plain metric.
+
+        The mean square of each scaled column, the intercept's among them, is at most 1.
+        """
+        mean, scale = self.run.metric
+        if not mean.any() and (scale == 1).all():
+            return math.inf
+        width = self.f.rows.n_features + self.f.rows.fit_intercept
+        return float(self.f.loss.curvature * width + self.f.penalty.max(initial=0.0))
 
     def _settled(self) -> float:
         """Return the epoch from which on the rate is not going to fall any more."""
@@ -291,7 +303,7 @@ class Epochs(Loop):
     def _judge(self, at: Evaluation) -> tuple[bool, bool]:
         """Note f; return whether it is better than it was, and whether it is certified.
 
-        While f falls fast, it is far from f*: a bound would not be worth its cost.
+        As f - f* is at least ||grad f||^2 / (2 L), most points need no bound.
         """
         run, record = self.run, self.run.history
         record["objective"][-1] = at.value
@@ -300,8 +312,9 @@ class Epochs(Loop):
             run.best = at.value, at.W
         gain, enough = before - at.value, self.plan.tol * max(run.floor - at.value, 0.0)
         remembers = self.estimate.remembers is not None
-        if gain > FAST * enough and not remembers:
-            return True, False
+        steep = float(np.vdot(at.G, at.G)) > 2 * self.smoothness * enough
+        if steep and enough > 0 and not remembers:
+            return gain > enough, False
         gap = self.bound(at)[0]
         record["gap"][-1] = total = float(gap.sum())
         nearer = remembers and total < 0.5 * run.nearest
