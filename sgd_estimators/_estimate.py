@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-from . import _auto
 from ._kernels.adagrad import run_adagrad_epoch
 from ._kernels.combined import run_combined_epoch
 from ._kernels.dual import Dual
@@ -20,7 +19,9 @@ from ._kernels.progress import BoldDriver, Progress
 from ._kernels.steps import AdaGradStep, AveragedStep, SGDStep, Step
 from ._kernels.variance import Corrected
 from ._newton import Samples, learn
+from ._parts import in_parts
 from ._rates import check_rate
+from ._smoothness import row_norms, smoothness
 from ._solver import fits
 from ._state import Plan, Run
 
@@ -47,19 +48,32 @@ class Estimate:
     """
 
     def __init__(self, f: Objective, run: Run, plan: Plan) -> None:
-        self.run, self.plan, self.f = run, plan, f
-        self.batches = plan.optimizer.estimate(f)
+        self.run, self.plan = run, plan
+        if plan.hessian and run.roots is None:
+            run.roots = roots(f, run.W, run.seed)
+        visited, share = self._visited(f)
+        self.batches = plan.optimizer.estimate(visited)
         self.remembers: Corrected | Dual | None = None
         if isinstance(self.batches, Corrected | Dual):
             self.remembers = self.batches
+        if isinstance(self.batches, Corrected):
+            self.batches.share = share
         if self.remembers and run.memory is not None:
             self.remembers.memory = run.memory
+        self.f = visited
         self.inside: Preconditioned | None = None
         if plan.hessian:
-            if run.roots is None:
-                run.roots = roots(f, run.W, run.seed)
-            self.f = self.inside = Preconditioned(f, run.roots)
+            self.f = self.inside = Preconditioned(visited, run.roots)
             self.batches = Preconditioned(self.batches, run.roots)
+
+    def _visited(self, f: Objective) -> tuple[Objective, Array | None]:
+        """Return f as its rows are visited: long ones in parts, for an automatic rate."""
+        run, plan = self.run, self.plan
+        ours = plan.learning_rate is None and not plan.optimizer._exact
+        if plan.fresh or not ours or run.batch_size >= f.n_active:
+            return f, None
+        seen = Preconditioned(f, run.roots) if plan.hessian else f
+        return in_parts(f, row_norms(seen), run.batch_size)
 
     def begin(self) -> None:
         """Make an epoch ready: the slopes of the rows, and the rate that they allow."""
@@ -77,7 +91,7 @@ class Estimate:
             run.safe = 0.0
         elif run.safe == 0 or run.epoch & (run.epoch - 1) == 0:
             size = min(run.batch_size, self.f.n_active)
-            smooth = _auto.smoothness(self.f, size, run.seed, run.W, local=True)
+            smooth = smoothness(self.f, size, run.seed, run.W, local=True)
             run.safe = float(self.plan.optimizer.auto_rate(smooth)) / 4**run.cuts
 
     @property

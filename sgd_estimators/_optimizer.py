@@ -137,11 +137,12 @@ class Optimizer(BaseEstimator):
 
         ::
 
-            1.5 / (L + L_noise / (1 - momentum))      along the gradient
+            0.75 / (L + L_noise / (1 - momentum))     along the gradient
             c (1 - momentum) a,  a = argmin_a f(x0 - a sign(grad f))   for AdaGrad, ...
 
         With L + L_noise the expected smoothness of the mini-batches; 2 is where plain SGD
-        on a quadratic stops being stable. Momentum repeats a
+        on a quadratic stops being stable, and ``schedule="auto"`` raises the rate while
+        that helps. Momentum repeats a
         batch's noise 1 / (1 - momentum) times, so it counts as much more. Rules that
         divide by the gradient's size take steps in the units of x: a part of the best
         first step along the signs.
@@ -164,4 +165,4 @@ class Optimizer(BaseEstimator):
         if self._sign_share is not None and smoothness.sign_step > 0:
             return float(self._sign_share * smoothness.sign_step / repeats)
         total = smoothness.mean + smoothness.noise * repeats
-        return float(1.5 / total) if total > 0 else 1.0
+        return float(0.75 / total) if total > 0 else 1.0

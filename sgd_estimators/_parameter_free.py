@@ -22,7 +22,7 @@ class ScheduleFree(Optimizer):
 
     The mean x is reported, and is good at any time: no horizon is chosen beforehand.
     ``schedule="auto"`` is a constant rate, and ``learning_rate="auto"`` that of `SGD` times
-    0.3 / (1 - beta), if that is above 1, as the mean evens out longer steps. As x is a mean
+    0.6 / (1 - beta), if that is above 1, as the mean evens out longer steps. As x is a mean
     already, ``average`` is an error.
 
     Parameters
@@ -57,7 +57,7 @@ class ScheduleFree(Optimizer):
 
     def auto_rate(self, smoothness: Any) -> float:
         """Return the rate, longer as the mean evens it out: see `Optimizer.auto_rate`."""
-        return super().auto_rate(smoothness) * max(1.0, 0.3 / (1.0 - self.beta))
+        return super().auto_rate(smoothness) * max(1.0, 0.6 / (1.0 - self.beta))
 
     def _check_task(self, f: Objective, plan: Any) -> None:
         if plan.average is not None:

@@ -18,6 +18,7 @@ from ._kernels.progress import BoldDriver, Progress
 from ._kernels.steps import AveragedStep
 from ._loop import Loop, turn
 from ._rates import start_rate
+from ._smoothness import smoothness
 from ._state import Outcome, Plan, Run, mark, series
 
 Array = NDArray[np.float64]
@@ -85,6 +86,7 @@ class Epochs(Loop):
         self.progress.start, self.progress.tol = run.floor, plan.tol
         self.progress.limit = self.limit
         self.estimate = Estimate(self.f, run, plan)
+        self.n_batches = -(-self.estimate.batches.n_active // run.batch_size)
         if run.step is None:
             if run.lost:
                 warn(
@@ -136,18 +138,16 @@ class Epochs(Loop):
         batch = min(run.batch_size, f.n_active)
         if plan.fresh:
             assert run.constant is not None
-            smooth = _auto.smoothness(
-                f, batch, run.seed, run.constant, run.row_norm, unit=unit
-            )
+            smooth = smoothness(f, batch, run.seed, run.constant, stream=True, unit=unit)
             run.sign_step = max(run.sign_step, smooth.sign_step)
             smooth = smooth._replace(sign_step=run.sign_step)
         else:
-            smooth = _auto.smoothness(self.estimate.f, batch, run.seed, unit=unit)
+            smooth = smoothness(self.estimate.f, batch, run.seed, unit=unit)
         run.rated = batch
         return float(plan.optimizer.auto_rate(smooth)) / 4**run.cuts
 
     @cached_property
-    def smoothness(self) -> float:
+    def curvature(self) -> float:
         """A bound on the largest eigenvalue of f's Hessian; infinite in the plain metric.
 
         The mean square of each scaled column, the intercept's among them, is at most 1.
@@ -189,7 +189,7 @@ class Epochs(Loop):
             run.run_length = _auto.run_length(self.f, run.W, run.run_length, seed)
         length = 1 if self.exact else run.run_length  # their noise matters to gradients
         if self.order is None or (plan.shuffle and self.order.run_length != length):
-            self.order = _auto.order(self.f, plan.shuffle, length)
+            self.order = _auto.order(self.estimate.batches, plan.shuffle, length)
         if power and plan.average == "tail" and run.epoch:
             assert isinstance(run.step, AveragedStep)
             run.step = AveragedStep(run.step.inner)  # so it spans the last half at least
@@ -312,7 +312,7 @@ class Epochs(Loop):
             run.best = at.value, at.W
         gain, enough = before - at.value, self.plan.tol * max(run.floor - at.value, 0.0)
         remembers = self.estimate.remembers is not None
-        steep = float(np.vdot(at.G, at.G)) > 2 * self.smoothness * enough
+        steep = float(np.vdot(at.G, at.G)) > 2 * self.curvature * enough
         if steep and enough > 0 and not remembers:
             return gain > enough, False
         gap = self.bound(at)[0]

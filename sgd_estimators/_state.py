@@ -92,7 +92,6 @@ class Run:
     highest: float = 0.0  # floor of a part of a stream
     seen: Seen | None = None
     digest: bytes = b""  # of the part before
-    row_norm: float = 0.0  # the largest of a stream
     sign_step: float = 0.0  # the same
     rated: int = 0  # rows of the steps that the rate is for
     streamed: int = 0  # updates on fresh rows
@@ -136,7 +135,7 @@ class Run:
         self.safe, self.nearest = 0.0, math.inf
         self.batch_size = batch_size
         self.losses, self.cuts = series(), 0
-        self.row_norm, self.sign_step, self.streamed = 0.0, 0.0, 0
+        self.sign_step, self.streamed = 0.0, 0
 
     def meet(self, f: Objective) -> None:
         """Go on with rows not seen before; in f's metric, where that is another one."""
@@ -147,9 +146,6 @@ class Run:
             self.move(f)
             self.step, self.rate = None, math.nan
         f.set_metric(*self.metric)
-        norm = _auto.row_norm(f)
-        if norm > 1.1 * self.row_norm:
-            self.row_norm, self.rate = norm, math.nan
         if min(self.batch_size, f.n_active) != self.rated:
             self.rate = math.nan
 

@@ -52,7 +52,7 @@ class SAGA(Optimizer):
 
     def auto_rate(self, smoothness: Any) -> float:
         """Return the rate, 1 / (2 L): see `Optimizer.auto_rate`."""
-        total = smoothness.mean + smoothness.noise
+        total = smoothness.mean + smoothness.longest  # what rows leave behind is old
         return float(0.5 / total) if total > 0 else 1.0
 
 

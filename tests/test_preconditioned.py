@@ -13,12 +13,13 @@ from newton import least_squares, log_loss_objective, newton, squared_objective
 from oracle import LOSSES, STORAGES, assert_equal, draw
 from rules import RATED
 from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge
-from sgd_estimators._auto import smoothness, start
+from sgd_estimators._auto import start
 from sgd_estimators._estimate import roots
 from sgd_estimators._kernels.epoch import run_epoch
 from sgd_estimators._kernels.order import Order
 from sgd_estimators._kernels.preconditioned import Preconditioned
 from sgd_estimators._kernels.steps import SGDStep
+from sgd_estimators._smoothness import smoothness
 
 rng = np.random.default_rng(0)
 
@@ -126,8 +127,8 @@ def test_the_smoothness_is_that_of_the_metric(loss, weighted, sparse):
         H = curvature * (seen[rows].T * s) @ seen[rows] / s.sum() + np.diag(f.penalty[k])
         largest = max(largest, np.linalg.eigvalsh(T[k] @ H @ T[k].T)[-1])
         rows_in = seen[rows] @ T[k].T
-        norm = max(norm, np.max(n * s / s.sum() * np.sum(rows_in**2, axis=1)))
-    assert_allclose(got.noise, share * curvature * norm, rtol=1e-10)
+        norm = np.maximum(norm, n * s / s.sum() * np.sum(rows_in**2, axis=1))
+    assert_allclose(got.noise, 2 * share * curvature * norm @ norm / norm.sum(), rtol=1e-10)
     mean = got.mean / (1 - share)
     assert largest * (1 - 1e-3) < mean < 1.11 * largest
     assert got.sign_step > 0

@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from newton import least_squares, log_loss_objective, newton, squared_objective
 from oracle import LOSSES, ROUNDING, STORAGES, draw
 from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge
-from sgd_estimators._auto import smoothness
+from sgd_estimators._smoothness import smoothness
 from sgd_estimators._kernels.epoch import run_epoch
 from sgd_estimators._kernels.order import Order
 from sgd_estimators._kernels.preconditioned import Preconditioned

@@ -42,6 +42,10 @@ cdef extern from "simd.h" nogil:
                          const double*, const double*, double*, double*)
     void add_moments_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
                          const double*, const double*, double*, double*)
+    void norms_f64(const double*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, const double*,
+                   const double*, double*)
+    void norms_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, const double*,
+                   const double*, double*)
     void add_powers_f64(const double*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
                         const double*, double*, double*)
     void add_powers_f32(const float*, Py_ssize_t, const Py_ssize_t*, Py_ssize_t,
@@ -301,6 +305,32 @@ cdef class DenseRows(ArrayRows):
                     at += m
                 notice(&unwatched, m * self.row_bytes)
         return np.asarray(out)
+
+    def norms(self, rows, share=None):
+        """Yield (rows, sum_j share_j (x_ij - mean_j)^2): all at once; share None: all 1."""
+        cdef Py_ssize_t n = len(rows), begin = 0, i, m
+        cdef bint listed = not isinstance(rows, range)
+        cdef const Py_ssize_t[::1] given = rows if listed else None
+        cdef Py_ssize_t first = 0 if listed else rows.start
+        cdef const double[::1] weight = (
+            np.ones(self.n_features) if share is None else np.ascontiguousarray(share)
+        )
+        cdef Py_ssize_t[::1] places = np.empty(WINDOW, np.intp)
+        cdef double[::1] found = np.zeros(n)
+        if self.n_features:
+            with nogil:
+                while begin < n:
+                    m = min(WINDOW, n - begin)
+                    for i in range(m):
+                        places[i] = given[begin + i] if listed else first + begin + i
+                    if self.x64:
+                        norms_f64(self.x64, self.n_features, &places[0], m, self.centre,
+                                  &weight[0], &found[begin])
+                    else:
+                        norms_f32(self.x32, self.n_features, &places[0], m, self.centre,
+                                  &weight[0], &found[begin])
+                    begin += m
+        yield span(rows), np.asarray(found)
 
     def powers(self, const Py_ssize_t[::1] rows):
         """Return the columns' means over some rows, and of powers 2 and 4 about these."""

@@ -92,3 +92,26 @@ CLONES static void NAME(add_moments)(const REAL *X, Py_ssize_t d, const Py_ssize
             NAME(add_moments_of)(x, later, NULL, TOGETHER, d, centre, first, second);
     }
 }
+
+/* out_i = sum_j share_j (x_ij - centre_j)^2 */
+CLONES static void NAME(norms)(const REAL *RESTRICT X, Py_ssize_t d,
+                               const Py_ssize_t *RESTRICT rows, Py_ssize_t n,
+                               const double *RESTRICT centre,
+                               const double *RESTRICT share, double *RESTRICT out)
+{
+    for (Py_ssize_t i = 0; i < n; i++) {
+        const REAL *RESTRICT x = ROW(i), *later = ROW(i + 16 < n ? i + 16 : i);
+        double s[16] = {0}, rest = 0;
+        Py_ssize_t j = 0;
+        FETCH(later, 0, d);
+        for (; j + 16 <= d; j += 16) {
+            SIMD
+            for (int k = 0; k < 16; k++) {
+                const double far = x[j + k] - centre[j + k];
+                s[k] += share[j + k] * far * far;
+            }
+        }
+        for (; j < d; j++) rest += share[j] * (x[j] - centre[j]) * (x[j] - centre[j]);
+        out[i] = fold(s, 16) + rest;
+    }
+}

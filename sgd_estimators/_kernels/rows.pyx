@@ -151,14 +151,6 @@ cdef class Rows:
             part = rows[begin:begin + step]
             yield span(part), self.seen(numbers(part))
 
-    def largest_norm(self, rows, weight):
-        """Return the largest weight * ||row||^2 in the metric, the intercept left out."""
-        share = 1 / self.scale**2
-        return max(
-            (norms if weight is None else norms * weight[part]).max()
-            for part, norms in self.norms(rows, share)
-        )
-
     def block_rows(self):
         """Return how many rows a block has."""
         cdef Py_ssize_t d = max(1, self.n_features)

@@ -6,3 +6,4 @@ cdef class Corrected(Objective):
     cdef readonly Py_ssize_t period
     cdef double[:, ::1] _slopes
     cdef double[::1] _mean
+    cdef const double[::1] _share

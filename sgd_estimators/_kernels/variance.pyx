@@ -23,6 +23,10 @@ cdef class Corrected(Objective):
         `refresh` (SVRG).
     period : int
         Epochs after which a run is to refresh the slopes; 0: never.
+
+    Where f visits rows several times an epoch, with a share of their weight, ``share`` has
+    to be set: what one visit leaves behind is then that share of the change, as it is in
+    the mean gradient.
     """
 
     def __init__(self, Objective f, bint renews, Py_ssize_t period):
@@ -31,6 +35,16 @@ cdef class Corrected(Objective):
         self.renews, self.filling, self.period = renews, False, period
         self._slopes = np.zeros((f.rows.n_rows, f.n_outputs))
         self._mean = np.zeros(f.n_params)
+        self._share = None
+
+    @property
+    def share(self):
+        """What a visit to each row is of its visits in an epoch; None: all of them."""
+        return None if self._share is None else np.asarray(self._share)
+
+    @share.setter
+    def share(self, value):
+        self._share = value
 
     @property
     def memory(self):
@@ -68,8 +82,13 @@ cdef class Corrected(Objective):
             a = &self._slopes[batch[i], 0]
             for k in range(K):
                 slope = Z[i * K + k]
+                if self.filling:
+                    a[k] = slope
+                    continue
                 Z[i * K + k] -= a[k]
-                if self.renews or self.filling:
+                if self.renews and self._share is not None:
+                    a[k] += self._share[batch[i]] * Z[i * K + k]
+                elif self.renews:
                     a[k] = slope
 
     cdef void complete(self, Py_ssize_t size, double* G) noexcept nogil:
