@@ -43,6 +43,7 @@ cdef class CsrRows(Rows):
     cdef const int[::1] indices32, indptr32
     cdef const long long[::1] indices64, indptr64
     cdef bint is_double, is_long
+    cdef object _centre, _mean  # `centre_row`, and the mean that it is of
     cdef void score(self, const Py_ssize_t* batch, Py_ssize_t n, const Combined* c,
                     double* Z) noexcept nogil
     cdef void pull(self, const Py_ssize_t* batch, Py_ssize_t n, const double* Z,

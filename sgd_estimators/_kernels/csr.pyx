@@ -144,7 +144,12 @@ cdef class CsrRows(Rows):
     @property
     def centre_row(self):
         """-mean as a row of its own, which each batch has beside its rows; None for 0."""
-        return CsrRows(csr_array(-self.mean[None]), False) if self.mean.any() else None
+        if self._mean is not self.mean:
+            at, mean = np.flatnonzero(self.mean), np.asarray(self.mean)
+            row = csr_array((-mean[at], at, [0, len(at)]), shape=(1, len(mean)))
+            self._centre = CsrRows(row, False, self) if len(at) else None
+            self._mean = self.mean
+        return self._centre
 
     @property
     def far(self):
