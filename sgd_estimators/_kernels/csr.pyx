@@ -20,6 +20,8 @@ ctypedef fused index:
     int
     long long
 
+FAR = 30  # three digits of its square
+
 cdef enum:
     ROWS_AHEAD = 4
 
@@ -153,8 +155,8 @@ cdef class CsrRows(Rows):
 
     @property
     def far(self):
-        """The columns whose mean is larger than their scale."""
-        return np.flatnonzero(np.abs(self.mean) > self.scale)
+        """The columns whose mean is so much larger than their scale that digits cancel."""
+        return np.flatnonzero(np.abs(self.mean) > FAR * self.scale)
 
     def seen(self, rows):
         """Return these rows as they are seen, the intercept's column included."""
