@@ -193,7 +193,12 @@ class LinearSGD(Problem, Watched):
             resume = again and hasattr(self, "_run")
             seed = cache(lambda: self._run.seed if resume else self._seed())
             X, y, weight = self._validate(
-                X, y, sample_weight, reset=not again, seen=plan is None
+                X,
+                y,
+                sample_weight,
+                reset=not again,
+                seen=plan is None,
+                measured=plan is not None and self._measures_all,
             )
             weight, active = self._weighted(y, weight)
             validation = given(self, y, X_val, y_val, sample_weight_val)
@@ -259,7 +264,9 @@ class LinearSGD(Problem, Watched):
         with watching(self) as audience, self._or_as_before():
             first = not hasattr(self, "_run")
             fitted = hasattr(self, "n_iter_")
-            X, y, weight = self._validate(X, y, sample_weight, reset=not fitted)
+            X, y, weight = self._validate(
+                X, y, sample_weight, reset=not fitted, measured=self._measures_all
+            )
             mark = digest(X, y, weight)
             fresh = first or mark != self._run.digest
             before = None if first else self._run.seen
@@ -282,6 +289,12 @@ class LinearSGD(Problem, Watched):
             plan.fresh = not first and fresh
             audience.see(f, run, plan)
             return self._finish(f, go_on(f, run, plan, 1))
+
+    @property
+    def _measures_all(self) -> bool:
+        """Whether a run takes the moments of all rows that have no weight."""
+        weighted = getattr(self, "class_weight", None) is not None
+        return not (weighted or self.early_stopping or self.preconditioner is None)
 
     @contextmanager
     def _or_as_before(self) -> Iterator[None]:

@@ -61,11 +61,19 @@ class Problem(Fitted):
         return None
 
     def _validate(
-        self, X: Any, y: Any, sample_weight: Any, *, reset: bool, seen: bool = False
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *,
+        reset: bool,
+        seen: bool = False,
+        measured: bool = False,
     ) -> tuple[Any, Array, Array | None]:
         """Return X, the encoded y and the user's weights.
 
-        Where least squares take a single look at X, it is to be `seen` as it is.
+        Where least squares take a single look at X, it is to be `seen` as it is; where the
+        moments of all rows are `measured`, they tell whether X is finite.
         """
         if sp.issparse(y):
             raise TypeError("y must be an array, got a sparse matrix; use y.toarray()")
@@ -83,7 +91,9 @@ class Problem(Fitted):
                 )
         weight = check_weight(sample_weight, X.shape[0])
         one_look = seen and weight is None and self._squared and _least_squares.sees(X)
-        X = X if one_look else canonical(X, n_threads(self.n_jobs))
+        dense = not sp.issparse(X) and X.flags.c_contiguous
+        if not (one_look or (measured and dense and weight is None)):
+            X = canonical(X, n_threads(self.n_jobs))
         y = self._encode(y, weight, reset=reset)
         return X, y, weight
 

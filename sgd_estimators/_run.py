@@ -183,16 +183,20 @@ class Epochs(Loop):
     def _prepare(self) -> None:
         """Make the order of the rows; restart the average, now and then."""
         run, plan = self.run, self.plan
-        power = not run.epoch & (run.epoch - 1)
-        if power and plan.shuffle and run.run_length > 1 and not self.exact:
+        if self._measures(run.epoch):
             seed = run.seed + run.epoch
             run.run_length = _auto.run_length(self.f, run.W, run.run_length, seed)
         length = 1 if self.exact else run.run_length  # their noise matters to gradients
         if self.order is None or (plan.shuffle and self.order.run_length != length):
             self.order = _auto.order(self.estimate.batches, plan.shuffle, length)
-        if power and plan.average == "tail" and run.epoch:
+        if plan.average == "tail" and run.epoch and not run.epoch & (run.epoch - 1):
             assert isinstance(run.step, AveragedStep)
             run.step = AveragedStep(run.step.inner)  # so it spans the last half at least
+
+    def _measures(self, epoch: int) -> bool:
+        """Return whether runs of neighbours may be too long for the noise: at powers of 4."""
+        apt = self.plan.shuffle and self.run.run_length > 1 and not self.exact
+        return apt and not epoch & (epoch - 1) and epoch.bit_length() % 2 == (epoch > 0)
 
     def _ahead(self, most: int) -> int:
         """Return how many epochs come before anybody looks."""
@@ -203,8 +207,9 @@ class Epochs(Loop):
         if plan.callback or plan.begin or plan.score or self.schedule.uses_history:
             return 1
         until = [most, self.look - run.epoch, self.estimate.ahead]
-        if plan.average == "tail" or (run.run_length > 1 and not self.exact):
-            until.append((1 << run.epoch.bit_length()) - run.epoch)
+        power = 1 << run.epoch.bit_length()
+        if plan.average == "tail" or self._measures(power):
+            until.append(power - run.epoch)
         if waiting:
             until.append(math.ceil(self.settled) - run.epoch)
         return super()._ahead(int(min(until)))

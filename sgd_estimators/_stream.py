@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from sklearn.utils import assert_all_finite
 
 from ._kernels.checksum import checksum
 from ._kernels.objective import Objective
@@ -36,10 +37,17 @@ class Seen:
 
 
 def seen(f: Objective, preconditioner: str | None) -> Seen:
-    """Return what f's rows add to a stream."""
+    """Return what f's rows add to a stream, if they are finite."""
     if preconditioner is None:
         return Seen(f.n_active, f.total_weight, None)
-    return Seen(f.n_active, f.total_weight, f.rows.moments(f.indices, f.weight, f.n_jobs))
+    mean, square = f.rows.moments(f.indices, f.weight, f.n_jobs)
+    if not np.isfinite(square).all():
+        assert_all_finite(f.rows.X, input_name="X")
+        raise ValueError(
+            "X must have columns whose squares are numbers, got entries up to "
+            f"{abs(f.rows.X).max():.3g}: divide such columns by a power of ten"
+        )
+    return Seen(f.n_active, f.total_weight, (mean, square))
 
 
 def digest(X: Any, y: Array, weight: Array | None) -> bytes:

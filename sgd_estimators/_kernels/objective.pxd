@@ -1,4 +1,5 @@
 from sgd_estimators._kernels.losses cimport Loss
+from sgd_estimators._kernels.order cimport Order
 from sgd_estimators._kernels.rows cimport Rows
 
 
@@ -31,4 +32,6 @@ cdef class Objective:
     cdef void correct(self, const Py_ssize_t* batch, Py_ssize_t size,
                       double* Z) noexcept nogil
     cdef void complete(self, Py_ssize_t size, double* G) noexcept nogil
+    cdef int add_next(self, const double[:, ::1] W, Order order,
+                      Py_ssize_t left) except -1
     cdef double finish(self, const double* W, Py_ssize_t size, double* G) noexcept nogil

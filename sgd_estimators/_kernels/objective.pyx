@@ -216,6 +216,8 @@ cdef class Objective:
         if batch is not None:
             n = len(batch)
             self.add_up(V, Order(n, np.ascontiguousarray(batch, np.intp)))
+        elif self.n_jobs == 1 and (n_blocks := self.n_blocks()):
+            self.add_blocks(V, n_blocks)
         elif parts := self.by_blocks(lambda block: block.partial(V)):
             np.asarray(self._A)[:] = sum(A for A, _ in parts)
             self._losses = sum(losses for _, losses in parts)
@@ -240,8 +242,25 @@ cdef class Objective:
         cdef bint whole = order is None
         if whole:
             order = self.take_order()
-        cdef Py_ssize_t m, left = order.n, unwatched = BETWEEN
-        cdef Py_ssize_t zeros = 0
+        self.add_next(W, order, order.n)
+        if whole:
+            self._in_order = order
+
+    def add_blocks(self, W, Py_ssize_t n_blocks):
+        """Do that for all rows, to the bits that threads on the blocks come to."""
+        order, n = self.take_order(), self.n_active
+        sums, losses = np.zeros(np.shape(self._A)), np.zeros(self.n_outputs)
+        for i in range(n_blocks):
+            self.add_next(W, order, (i + 1) * n // n_blocks - i * n // n_blocks)
+            sums += self._A
+            losses += self._losses
+        np.asarray(self._A)[:], np.asarray(self._losses)[:] = sums, losses
+        self._in_order = order
+
+    cdef int add_next(self, const double[:, ::1] W, Order order,
+                      Py_ssize_t left) except -1:
+        """Sum the losses and gradients of the next rows of an order."""
+        cdef Py_ssize_t m, unwatched = BETWEEN, zeros = 0
         while zeros < self.n_params and (&W[0, 0])[zeros] == 0:
             zeros += 1
         with nogil:
@@ -252,8 +271,7 @@ cdef class Objective:
                 self.accumulate(order.next(m), m)
                 left -= m
                 notice(&unwatched, m * self.rows.row_bytes)
-        if whole:
-            self._in_order = order
+        return 0
 
     def scores(self, W):
         """Return W x_i + b of the active rows."""
@@ -298,14 +316,19 @@ cdef class Objective:
         self._blocks = blocks
         return parts
 
+    def n_blocks(self):
+        """Return how many blocks of rows f is summed by; 0 if it is small."""
+        cdef Py_ssize_t size = self.n_active * self.rows.row_bytes
+        if size < (LEAST_CSR_BYTES if issparse(self.rows.X) else LEAST_BYTES):
+            return 0
+        # Adding a block's sums up must cost less than summing its rows.
+        return max(2, min(N_BLOCKS, size // BLOCK_BYTES, size // (128 * self._A.size)))
+
     def blocks(self):
         """Return f on blocks of its rows, each with its own scratch; none if f is small."""
-        cdef Py_ssize_t n, size = self.n_active * self.rows.row_bytes
-        if size < (LEAST_CSR_BYTES if issparse(self.rows.X) else LEAST_BYTES):
+        if (n := self.n_blocks()) == 0:
             return []
         if self._blocks is None:
-            # Adding a block's sums up must cost less than summing its rows.
-            n = max(2, min(N_BLOCKS, size // BLOCK_BYTES, size // (128 * self._A.size)))
             self._blocks = [self.block(i, n) for i in range(n)]
         return self._blocks
 
