@@ -1,5 +1,6 @@
 """Optimizers that divide by the size of the gradients so far: a rate for each parameter."""
 
+import math
 from typing import Any
 
 from ._kernels import steps
@@ -36,6 +37,8 @@ class AdaGrad(Optimizer):
     """
 
     _sign_share = 6.0
+    _patience = math.inf
+    _single = True
 
     def __init__(self, eps: float = 1e-10) -> None:
         self.eps = eps
@@ -85,6 +88,7 @@ class RMSProp(Optimizer):
     """
 
     _sign_share = 0.3
+    _single = True
 
     def __init__(
         self,
@@ -141,6 +145,7 @@ class AdaDelta(Optimizer):
     """
 
     _sign_share = 0.3
+    _single = True
 
     def __init__(self, rho: float = 0.95, eps: float = 1e-6) -> None:
         self.rho = rho

@@ -20,7 +20,6 @@ N_SEGMENTS = 32
 LONGEST_RUN = 256
 SHARE = 16  # of the bytes of X: rows that show how alike neighbours are are fewer
 PROBES = 8  # directions in which their gradients are compared
-STREAM = 10  # updates on fresh rows after which the rate falls
 WIDE_ROW = 1 << 16  # bytes: from here on, a row visited singly costs no more
 
 
@@ -130,6 +129,6 @@ def run_length(f: Objective, W: Array, longest: int, seed: int) -> int:
     return found
 
 
-def decay(t: NDArray[Any]) -> Any:
+def decay(t: NDArray[Any], patience: float) -> Any:
     """Return the factors of a stream's rate: 1 at first, then as 1 / sqrt(t)."""
-    return 1 / np.sqrt(1 + t / STREAM)
+    return 1 / np.sqrt(1 + t / patience)

@@ -70,10 +70,15 @@ class Estimate:
         """Return f as its rows are visited: long ones in parts, for an automatic rate."""
         run, plan = self.run, self.plan
         ours = plan.learning_rate is None and not plan.optimizer._exact
-        if plan.fresh or not ours or run.batch_size >= f.n_active:
+        if not ours or (run.batch_size >= f.n_active and not plan.fresh):
             return f, None
-        seen = Preconditioned(f, run.roots) if plan.hessian else f
-        return in_parts(f, row_norms(seen), run.batch_size)
+        norms = row_norms(Preconditioned(f, run.roots) if plan.hessian else f)
+        if not plan.fresh:
+            return in_parts(f, norms, run.batch_size)
+        assert run.seen is not None
+        share = f.n_active / run.seen.n_rows if run.length else 1.0
+        run.length += share * (float(norms.mean()) - run.length)
+        return in_parts(f, norms, min(run.batch_size, f.n_active), run.length)
 
     def begin(self) -> None:
         """Make an epoch ready: the slopes of the rows, and the rate that they allow."""

@@ -65,3 +65,15 @@ def warn_of_end(reason: str, run: Any, plan: Any) -> None:
             f"tol={plan.tol:g} was certified; {cause}.",
             ConvergenceWarning,
         )
+
+
+def warn_of_stream(plan: Any) -> None:
+    """Say that a constant would have been better on the rows of a stream so far."""
+    done = (
+        "its rate has been cut" if plan.learning_rate is None else "use a smaller learning_rate"
+    )
+    warn(
+        "The model of this stream predicts new rows worse than the best constant does; "
+        f"{done}. Rows in a random order, larger parts, or average=True help, too.",
+        ConvergenceWarning,
+    )

@@ -118,6 +118,13 @@ class Optimizer(BaseEstimator):
     def _check_task(self, f: Objective, plan: Any) -> None:
         """Raise ValueError where f, or the plan of a run, is not for this rule."""
 
+    #: Updates on new rows, of noise only, after which the rate of a stream falls; infinite
+    #: for rules whose steps become shorter by themselves.
+    _patience: float = 30.0
+
+    #: Whether a step is no mean of several batches' gradients.
+    _single: bool = False
+
     #: Whether ``schedule="auto"`` keeps the rate as it is.
     _steady: bool = False
 

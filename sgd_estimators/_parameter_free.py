@@ -1,5 +1,6 @@
 """Optimizers that need no schedule, or no scaled columns."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,8 @@ class NormalizedAdaptive(Optimizer):
     """
 
     _sign_share = 6.0
+    _patience = math.inf
+    _single = True
 
     def start(self, n_params: int) -> steps.Step:
         """Begin a run: see `Optimizer.start`."""

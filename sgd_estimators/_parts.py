@@ -16,25 +16,37 @@ TYPICAL = 4  # times the mean of the squared norms: what a part has at most
 FAR = 4  # times as much, from which on there are parts
 
 
-def in_parts(f: Objective, norms: Array, batch: int) -> tuple[Objective, Array | None]:
+def in_parts(
+    f: Objective, norms: Array, batch: int, length: float | None = None
+) -> tuple[Objective, Array | None]:
     """Return f with the rows that are far longer than others in parts, and the share that
     a part is of each row; f and None if there is no such row.
 
-    `norms` are n s_i / S ||x_i||^2 of the active rows, in the metric of the steps.
+    `norms` are n s_i / S ||x_i||^2 of the active rows, in the metric of the steps. Of a
+    stream, `length` is their mean over all rows so far: a row has no more parts there than
+    these rows have batches, and what is too long still loses weight.
 
     A part is as long as TYPICAL rows, so that there are 1 / TYPICAL more visits at most,
     or as `batch` rows of a single column: then it adds less to the curvature of a batch
     than all of the rows do.
     """
-    typical = max(float(batch), TYPICAL * float(norms.mean()))
+    n = f.n_active
+    typical = max(float(batch), TYPICAL * (norms.mean() if length is None else length))
     if not norms.max() > FAR * typical:
         return f, None
     places = np.flatnonzero(norms > typical)
-    counts = np.ceil(norms[places] / typical).astype(np.intp)
+    most = n if length is None else max(1, n // batch)
+    found = norms[places]
+    counts = np.minimum(np.ceil(found / typical), most).astype(np.intp)
+    if length is not None:
+        while np.sum(counts - 1) > n / TYPICAL:
+            counts = (counts + 1) // 2 if counts.max() > 2 else np.ones_like(counts)
     rows = np.arange(f.n_active) if f.active is None else np.asarray(f.active)
     share = np.ones(f.rows.n_rows)
     share[rows[places]] = 1 / counts
-    weight = share if f.weight is None else share * f.weight
+    weight = share.copy() if f.weight is None else share * f.weight
+    if length is not None:
+        weight[rows[places]] *= np.minimum(1.0, FAR * typical * counts / found)
     # The parts of a row are spread evenly over the others.
     again = np.repeat(places, counts - 1)
     first = np.repeat(np.cumsum(counts - 1) - (counts - 1), counts - 1)

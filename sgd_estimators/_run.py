@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from . import _auto
 from ._certificates import Certificate
 from ._estimate import Estimate
-from ._exceptions import warn, warn_of_end
+from ._exceptions import warn, warn_of_end, warn_of_stream
 from ._judge import floor, floors
 from ._kernels.losses import Squared
 from ._kernels.objective import Objective
@@ -20,6 +20,7 @@ from ._loop import Loop, turn
 from ._rates import start_rate
 from ._smoothness import smoothness
 from ._state import Outcome, Plan, Run, mark, series
+from ._stream import Watch, constant, value_of_constant
 
 Array = NDArray[np.float64]
 
@@ -110,6 +111,9 @@ class Epochs(Loop):
             penalty = float(self.f.alpha.max(initial=0.0))
             self.schedule = self.schedule.bind(run.first_rate, penalty)
         self.settled = self._settled()
+        self.reported = math.nan  # f of these rows, where the point to report is not W
+        if plan.fresh and not np.array_equal(self.solution, run.W):
+            self.reported = self._value(self.solution)
 
     def _begin_data(self) -> None:
         """Note what the function is where the run begins."""
@@ -119,8 +123,11 @@ class Epochs(Loop):
         run.begun = run.floor if np.array_equal(run.W, start) else self._value(run.W)
         if self.plan.fresh:  # few rows may have a constant that fits them too well
             assert run.constant is not None
-            start = run.constant
-            run.floor = max(run.floor, self._value(start))
+            assert run.seen is not None
+            self.constant = value_of_constant(f, run.constant)
+            run.floor = max(run.floor, self.constant)
+            share = min(1.0, f.total_weight / run.seen.total)
+            start = run.constant = constant(f, run.constant, start, share)
         else:
             run.constant = start
         run.highest = max(run.highest, run.floor)
@@ -135,16 +142,19 @@ class Epochs(Loop):
             return 1.0
         if plan.learning_rate is not None:
             return float(plan.learning_rate)
-        batch = min(run.batch_size, f.n_active)
+        batch, single = min(run.batch_size, f.n_active), plan.optimizer._single
+        at = run.constant if plan.fresh else None
+        new = smoothness(
+            self.estimate.f, batch, run.seed, at, stream=plan.fresh, single=single, unit=unit
+        )
         if plan.fresh:
-            assert run.constant is not None
-            smooth = smoothness(f, batch, run.seed, run.constant, stream=True, unit=unit)
-            run.sign_step = max(run.sign_step, smooth.sign_step)
-            smooth = smooth._replace(sign_step=run.sign_step)
-        else:
-            smooth = smoothness(self.estimate.f, batch, run.seed, unit=unit)
-        run.rated = batch
-        return float(plan.optimizer.auto_rate(smooth)) / 4**run.cuts
+            assert run.seen is not None
+            share = 1 - run.known / run.seen.n_rows
+            run.known = run.seen.n_rows
+            if run.smooth is not None:
+                new = run.smooth.merged(new, share, run.rated, batch)
+        run.smooth, run.rated = new, batch
+        return float(plan.optimizer.auto_rate(new)) / 4**run.cuts
 
     @cached_property
     def curvature(self) -> float:
@@ -163,6 +173,23 @@ class Epochs(Loop):
         settled = self.schedule.settled
         return settled if self.schedule.per == "epoch" else settled / self.n_batches
 
+    def _streamed(self, batch: int, unit: Any) -> Smoothness:
+        """Return what is known of the stream's rows, these with it."""
+        run, f = self.run, self.estimate.f
+        assert run.seen is not None
+        new = smoothness(
+            f,
+            batch,
+            run.seed,
+            run.constant,
+            stream=True,
+            single=self.plan.optimizer._single,
+            unit=unit,
+        )
+        share = 1 - run.known / run.seen.n_rows
+        run.known = run.seen.n_rows
+        return new if run.smooth is None else run.smooth.merged(new, share, run.rated, batch)
+
     def _meet(self) -> Any:
         run, plan = self.run, self.plan
         return plan.optimizer._meet(run.step, self.estimate.f, run.W, fresh=plan.fresh)
@@ -176,7 +203,10 @@ class Epochs(Loop):
         if not (self.plan.fresh and self.automatic):
             return super().rates(n_epochs)
         # Losses of different rows do not tell whether f falls.
-        factors = _auto.decay(np.arange(run.streamed, run.streamed + self.n_batches))
+        t, smooth = np.arange(run.streamed, run.streamed + self.n_batches), run.smooth
+        if smooth is not None:  # else it is a rate of the user's
+            t = t * smooth.noise / ((smooth.mean + smooth.noise) or 1.0)
+        factors = _auto.decay(t, self.plan.optimizer._patience)
         run.streamed += self.n_batches
         return np.asarray(run.rate * factors)[None]
 
@@ -289,6 +319,8 @@ class Epochs(Loop):
         run, progress = self.run, self.progress
         if self._diverging(run.losses[-1]):
             return self._recover()
+        if self.plan.fresh:
+            self._watch(run.losses[-1])
         if run.epoch - 1 < self.settled <= run.epoch:  # from here on, patience counts
             progress.stalled = 0
         stalled = 0 < progress.patience <= progress.stalled and self._exhausted
@@ -304,6 +336,23 @@ class Epochs(Loop):
                 self._score()
                 return "certified"
         return self._score() or ("no_improvement" if stalled else None)
+
+    def _watch(self, loss: float) -> None:
+        """Begin a stream that is worse than a constant again, slower, and say so."""
+        run = self.run
+        assert run.seen is not None and run.constant is not None
+        if not math.isnan(self.reported):
+            loss = self.reported
+        run.watch.see(self.f.n_active, loss, self.constant, run.seen.n_rows)
+        if run.watch.in_vain:
+            run.watch = Watch()
+            if self.plan.learning_rate is None:
+                run.cuts += 1
+                run.rate /= 4
+                run.W = run.constant.copy()
+                run.step, run.rule = self._new_step(), None
+                self._meet()
+            warn_of_stream(self.plan)
 
     def _judge(self, at: Evaluation) -> tuple[bool, bool]:
         """Note f; return whether it is better than it was, and whether it is certified.

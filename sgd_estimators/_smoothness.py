@@ -36,6 +36,14 @@ class Smoothness(NamedTuple):
     longest: float
     sign_step: float
 
+    def merged(self, new: "Smoothness", share: float, before: int, batch: int) -> Any:
+        """Return that of a stream, of which new rows are a share; for steps of a batch."""
+        mean = (1 - share) * self.mean + share * new.mean
+        noise = (1 - share) * self.noise * before / batch + share * new.noise
+        longest = max(self.longest * before / batch, new.longest)
+        sign_step = (1 - share) * self.sign_step + share * new.sign_step
+        return Smoothness(mean, noise, longest, sign_step)
+
 
 class Sample:
     """Some rows of f as they are seen, and the products with their Hessian."""
@@ -115,6 +123,19 @@ class Sample:
         return self.pulled(self.slopes.T @ self.A / self.size + self.f.penalty * W)
 
 
+    def certainty(self, g: Array, pull: Array, batch: int) -> float:
+        """Return how much of a step along the signs is one along those of batches.
+
+        These are divided by the root of their mean square, noise included.
+        """
+        squares = self.A.multiply(self.A) if sp.issparse(self.A) else self.A * self.A
+        square = (self.slopes**2).T @ squares / self.size
+        root = np.sqrt(g * g + np.maximum(square - g * g, 0.0) / batch)
+        kept = np.divide(np.abs(g), root, out=np.zeros_like(g), where=root > 0)
+        total = float(np.sum(pull))
+        return float(np.sum(kept * pull)) / total if total > 0 else 1.0
+
+
 def _squares(A: Any) -> Array:
     if sp.issparse(A):
         return np.asarray(A.multiply(A).sum(axis=1)).ravel()
@@ -165,13 +186,14 @@ def smoothness(
     *,
     local: bool = False,
     stream: bool = False,
+    single: bool = False,
     unit: Any = 1.0,
 ) -> Smoothness:
     """Estimate the expected smoothness of mini-batches (Gower et al. 2019, b-nice).
 
     `W` is where the steps begin. In a `stream`, f is a sample of more rows. If `local`,
     losses bend as they do at W, else as much as they can. The parameters move by `unit`
-    in the sign step.
+    in the sign step, which is shorter if a step is along a `single` batch's gradient.
     """
     at = _auto.start(f) if W is None else W
     sample = Sample(f, seed, at, local)
@@ -179,9 +201,11 @@ def smoothness(
     norms = sample.norms()
     row = float(norms @ norms / norms.sum()) if norms.any() else 0.0
     # What a sample bends too much it owes to its single rows, as a batch does.
-    extra = (n - size) / (size * max(1, n - 1))
+    extra = 1 / size if stream else (n - size) / (size * max(1, n - 1))
     found = sample.largest()
-    full = max((found - extra * row) / (1 - extra), 0.5 * found)
+    full = 0.5 * found
+    if extra < 1:
+        full = max((found - extra * row) / (1 - extra), full)
     if f.rows.fit_intercept and not sample.inside:
         full = max(full, float(sample.bends.mean()))  # of the intercept alone
     share = 1 / batch if stream else (n - batch) / (batch * max(1, n - 1))
@@ -196,5 +220,7 @@ def smoothness(
     else:
         bend = sum(float(np.sum(s * sample.bent(s[None]))) for s in sign)
     step = float(np.sum(pull)) / bend if bend > 0 else 0.0
+    if single and not sample.inside:  # whose noise has the size of that of f
+        step *= sample.certainty(g, pull, batch)
     longest = share * float(norms.max())
     return Smoothness(full * (1 - share), 2 * share * row, longest, step)

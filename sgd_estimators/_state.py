@@ -18,7 +18,7 @@ from ._kernels.rates import Rate
 from ._kernels.steps import Step
 from ._optimizer import Optimizer
 from ._schedule import Schedule
-from ._stream import Seen, differs
+from ._stream import Seen, Watch, followed
 
 Array = NDArray[np.float64]
 Record = dict[str, float]
@@ -92,8 +92,11 @@ class Run:
     highest: float = 0.0  # floor of a part of a stream
     seen: Seen | None = None
     digest: bytes = b""  # of the part before
-    sign_step: float = 0.0  # the same
     rated: int = 0  # rows of the steps that the rate is for
+    smooth: Any = None  # what the rate is made of
+    known: int = 0  # rows of the stream that it comes from
+    watch: Watch = field(default_factory=Watch)  # over a stream
+    length: float = 0.0  # mean squared norm of the rows of a stream
     streamed: int = 0  # updates on fresh rows
     run_length: int = _auto.LONGEST_RUN
     epoch: int = 0
@@ -135,18 +138,30 @@ class Run:
         self.safe, self.nearest = 0.0, math.inf
         self.batch_size = batch_size
         self.losses, self.cuts = series(), 0
-        self.sign_step, self.streamed = 0.0, 0
+        self.smooth, self.known, self.streamed = None, 0, 0
 
     def meet(self, f: Objective) -> None:
-        """Go on with rows not seen before; in f's metric, where that is another one."""
+        """Go on with rows not seen before, in a metric that follows that of f.
+
+        Only columns that have changed are seen differently, and the state of the step with
+        them. The rate is found anew when there are twice as many rows as it knows of.
+        """
+        assert self.seen is not None
         self.forget()
         self.mark = None
-        if differs((np.asarray(f.rows.mean), np.asarray(f.rows.scale)), self.metric):
+        new = followed((np.asarray(f.rows.mean), np.asarray(f.rows.scale)), self.metric)
+        f.set_metric(*new)
+        ratio = new[1] / self.metric[1]
+        if not (np.all(ratio == 1) and np.array_equal(new[0], self.metric[0])):
             self.shrink(f)
-            self.move(f)
-            self.step, self.rate = None, math.nan
-        f.set_metric(*self.metric)
+            moved = self.move(f)
+            width = f.rows.n_features + f.rows.fit_intercept
+            tall = np.tile(np.append(ratio, 1.0)[:width], f.n_outputs)
+            if self.step is not None:
+                self.step.rescale(tall, lambda x: moved(x.reshape(-1, width)).ravel())
         if min(self.batch_size, f.n_active) != self.rated:
+            self.rate = math.nan
+        if self.seen.n_rows >= 2 * self.known:
             self.rate = math.nan
 
     def shrink(self, f: Objective) -> None:
@@ -157,26 +172,29 @@ class Run:
         d = f.rows.n_features
         self.W[:, :d] *= np.minimum(1.0, 2 * self.metric[1] / f.rows.scale)
 
-    def move(self, f: Objective) -> None:
-        """See the points of this run in the metric of f."""
+    def move(self, f: Objective) -> Callable[[Array], Array]:
+        """See the points of this run in the metric of f; return how they are seen now."""
         rows, old = f.rows, self.metric
         new = np.asarray(rows.mean), np.asarray(rows.scale)
-        if all(map(np.array_equal, new, old)):
-            return
-        self.unlearn()
-        self.rule = None  # its distances are in the old metric
+        d, ratio, shift = rows.n_features, new[1] / old[1], (new[0] - old[0]) / new[1]
 
         def moved(W: Array) -> Array:
-            rows.set_metric(*old)
-            user = rows.to_user(W)
-            rows.set_metric(*new)
-            return rows.from_user(*user)
+            W = W.copy()
+            W[:, :d] *= ratio
+            if rows.fit_intercept:
+                W[:, d] += W[:, :d] @ shift
+            return W
 
+        if all(map(np.array_equal, new, old)):
+            return moved
+        self.unlearn()
+        self.rule = None  # its distances are in the old metric
         self.W, self.metric = moved(self.W), new
         if self.best is not None:
             self.best = self.best[0], moved(self.best[1])
         if self.best_score is not None:
             self.best_score = self.best_score[0], moved(self.best_score[1])
+        return moved
 
     def recognise(self, f: Objective) -> None:
         """Forget the bests if f is not the function of the call before."""
@@ -204,6 +222,7 @@ class Run:
             driver=copy(self.driver),
             losses=self.losses[:],
             scores=self.scores[:],
+            watch=replace(self.watch),
             history={name: values[:] for name, values in self.history.items()},
         )
 

@@ -8,11 +8,17 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils import assert_all_finite
 
+from scipy.special import expit, logit, softmax
+
 from ._kernels.checksum import checksum
+from ._kernels.losses import Logistic, Softmax
 from ._kernels.objective import Objective
 
 Array = NDArray[np.float64]
 Metric = tuple[Array, Array]
+
+ENOUGH = 200  # rows that a judgement takes
+CHANCE = 5.0  # by which a loss may be off over the root of the rows, relative
 
 
 @dataclass
@@ -59,7 +65,54 @@ def digest(X: Any, y: Array, weight: Array | None) -> bytes:
     return state.to_bytes(8, "little")
 
 
-def differs(new: Metric, old: Metric) -> bool:
-    """Return whether a column's centre or scale is more than 10 % off."""
+def followed(new: Metric, old: Metric) -> Metric:
+    """Return the metric to go on in: new where a column is more than 10 % off, else old."""
     shift, ratio = np.abs(new[0] - old[0]) / new[1], new[1] / old[1]
-    return bool(np.any((shift > 0.1) | (ratio > 1.1) | (ratio < 1 / 1.1)))
+    off = (shift > 0.1) | (ratio > 1.1) | (ratio < 1 / 1.1)
+    return np.where(off, new[0], old[0]), np.where(off, new[1], old[1])
+
+
+def constant(f: Objective, before: Array, now: Array, share: float) -> Array:
+    """Return the best constant scores of all rows: of those before, and a share of new."""
+    if isinstance(f.loss, Logistic):
+        mixed = (1 - share) * expit(before) + share * expit(now)
+        return np.asarray(logit(np.clip(mixed, 1e-12, 1 - 1e-12)))
+    if isinstance(f.loss, Softmax):
+        mixed = (1 - share) * softmax(before, axis=0) + share * softmax(now, axis=0)
+        return np.asarray(np.log(np.maximum(mixed, 1e-300)))
+    return (1 - share) * before + share * now
+
+
+def value_of_constant(f: Objective, W: Array) -> float:
+    """Return f at constant scores, the intercepts of W: it asks for no look at X."""
+    y = f.take(f.y)
+    weight = np.ones(len(y)) if f.weight is None else f.take(f.weight)
+    scores = W[:, -1] if f.rows.fit_intercept else np.zeros(f.n_outputs)
+    Z = np.tile(scores, (len(y), 1))
+    return float(f.loss.slopes(y, weight, Z)) / f.total_weight
+
+
+@dataclass
+class Watch:
+    """Losses of rows before they were used, and what a constant had lost on them.
+
+    A constant is the best one of the rows before. Rows count less the longer ago they
+    were, as many as a third of all so far.
+    """
+
+    rows: float = 0.0
+    loss: float = 0.0
+    constant: float = 0.0
+
+    def see(self, n_rows: int, loss: float, constant: float, n_seen: int) -> None:
+        """Add the mean losses of new rows."""
+        left = float(np.exp(-3 * n_rows / n_seen))
+        self.rows = left * self.rows + n_rows
+        self.loss = left * self.loss + n_rows * loss
+        self.constant = left * self.constant + n_rows * constant
+
+    @property
+    def in_vain(self) -> bool:
+        """Whether the rows have shown that the constant would have been better."""
+        worse = 1 + CHANCE / max(self.rows, 1.0) ** 0.5
+        return self.rows >= ENOUGH and self.loss > worse * self.constant

@@ -122,6 +122,7 @@ class Adam(Optimizer):
     """
 
     _sign_share = 0.2
+    _patience = 10.0
 
     def __init__(
         self,
@@ -180,6 +181,7 @@ class NAdam(Optimizer):
     """
 
     _sign_share = 0.2
+    _patience = 10.0
 
     def __init__(self, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> None:
         self.beta1 = beta1
@@ -226,6 +228,7 @@ class Lion(Optimizer):
     """
 
     _sign_share = 0.05
+    _patience = 10.0
 
     def __init__(self, beta1: float = 0.9, beta2: float = 0.99) -> None:
         self.beta1 = beta1

@@ -4,6 +4,8 @@ from libc.math cimport sqrt
 
 import numpy as np
 
+from sgd_estimators._kernels.steps import POINT
+
 from sgd_estimators._kernels.steps cimport Step
 
 
@@ -12,6 +14,8 @@ cdef class ScheduleFreeStep(Step):
 
     With c = rate^2 over the sum of rate^2 so far; z and m begin at x. m is reported.
     """
+
+    units = (POINT, POINT)
 
     cdef double beta, total
 
@@ -55,6 +59,8 @@ cdef class NormalizedAdaptiveStep(Step):
     ``unit`` is how far one parameter moves at rate 1, at first; ``largest`` the entries
     of the columns that it comes from.
     """
+
+    units = (-2, 0, 0)
 
     def __init__(self, n_params):
         self.memory = np.zeros((3, n_params))

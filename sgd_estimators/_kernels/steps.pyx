@@ -27,6 +27,9 @@ cdef extern from "simd.h" nogil:
     void roll_ahead(double*, const double*, Py_ssize_t, double, double, double*)
 
 
+POINT = "point"
+
+
 cdef class Step:
     """The state of a run: ``step(x, g, rate)`` moves x in place, along minus g.
 
@@ -34,7 +37,14 @@ cdef class Step:
     Step``) and overrides the C method ``step``. What it keeps in ``memory``, a matrix
     with one row for each vector of state, and in ``t`` is pickled and copied for it;
     other attributes must follow from the constructor's arguments.
+
+    ``units`` says what becomes of the rows of ``memory`` where columns are seen on r times
+    their scale, as if they had been from the first step on: they grow by this power of r,
+    -1 for gradients, -2 for their squares, 0 for gradients over their size; POINT is a row
+    that is a point itself.
     """
+
+    units = ()
 
     def __cinit__(self, *args, **kwargs):
         self._args = args
@@ -76,6 +86,13 @@ cdef class Step:
         found.__setstate__(self.__getstate__())
         return found
 
+    def rescale(self, ratio, moved):
+        """Go on where columns have `ratio` times their scale, and `moved` maps points."""
+        if self.memory is None:
+            return
+        for row, unit in zip(np.asarray(self.memory), self.units):
+            row[:] = moved(row) if unit == POINT else row * ratio**unit
+
     def __reduce__(self):
         return copyreg.__newobj__, (type(self),), self.__getstate__()
 
@@ -107,6 +124,8 @@ cdef class SGDStep(Step):
     is no v.
     """
 
+    units = (-1,)
+
     cdef readonly double beta
     cdef readonly bint nesterov
 
@@ -133,6 +152,8 @@ cdef class SGDStep(Step):
 cdef class AdaGradStep(Step):
     """s <- s + g^2, x <- x - rate g / (sqrt(s) + eps)."""
 
+    units = (-2,)
+
     cdef readonly double eps
 
     def __init__(self, n_params, double eps=1e-10):
@@ -156,6 +177,8 @@ cdef class RMSPropStep(Step):
 
     With ``centered``, s is the variance: the running mean's square is taken off.
     """
+
+    units = (-2, 0, -1)
 
     cdef double rho, beta, eps
     cdef bint centered
@@ -200,6 +223,8 @@ cdef class AdaDeltaStep(Step):
     s and u are the running means of g^2 and of d^2, u before this step.
     """
 
+    units = (-2, 0)
+
     cdef double rho, eps
 
     def __init__(self, n_params, double rho=0.95, double eps=1e-6):
@@ -228,6 +253,8 @@ cdef class AdamStep(Step):
     The hats divide by 1 - beta^t, t = 1 at the first step. With ``amsgrad`` the largest
     s so far takes the place of s.
     """
+
+    units = (-1, -2, -2)
 
     cdef double beta1, beta2, eps
     cdef bint amsgrad
@@ -272,6 +299,8 @@ cdef class AdamStep(Step):
 cdef class NAdamStep(Step):
     """Adam with m^ = beta1 m / (1 - beta1^(t+1)) + (1 - beta1) g / (1 - beta1^t)."""
 
+    units = (-1, -2)
+
     cdef double beta1, beta2, eps
 
     def __init__(
@@ -304,6 +333,8 @@ cdef class NAdamStep(Step):
 cdef class LionStep(Step):
     """x <- x - rate sign(beta1 m + (1 - beta1) g), m <- beta2 m + (1 - beta2) g."""
 
+    units = (-1,)
+
     cdef double beta1, beta2
 
     def __init__(self, n_params, double beta1=0.9, double beta2=0.99):
@@ -331,6 +362,8 @@ cdef class AveragedStep(Step):
     The mean runs over the iterates after the first ``start`` updates; until then the
     solution is the iterate. The iterates themselves are those of the step inside.
     """
+
+    units = (POINT,)
 
     cdef readonly Step inner
     cdef readonly long long start
@@ -368,6 +401,11 @@ cdef class AveragedStep(Step):
         found.t = self.t
         found.memory = None if self.memory is None else np.array(self.memory)
         return found
+
+    def rescale(self, ratio, moved):
+        """Go on in another metric, as the step inside does."""
+        super().rescale(ratio, moved)
+        self.inner.rescale(ratio, moved)
 
     def solution(self, x):
         """Return a copy of the mean, or x while there is none."""
