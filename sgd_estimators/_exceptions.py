@@ -69,9 +69,8 @@ def warn_of_end(reason: str, run: Any, plan: Any) -> None:
 
 def warn_of_stream(plan: Any) -> None:
     """Say that a constant would have been better on the rows of a stream so far."""
-    done = (
-        "its rate has been cut" if plan.learning_rate is None else "use a smaller learning_rate"
-    )
+    ours = plan.learning_rate is None
+    done = "it begins again with a smaller rate" if ours else "use a smaller learning_rate"
     warn(
         "The model of this stream predicts new rows worse than the best constant does; "
         f"{done}. Rows in a random order, larger parts, or average=True help, too.",

@@ -173,23 +173,6 @@ class Epochs(Loop):
         settled = self.schedule.settled
         return settled if self.schedule.per == "epoch" else settled / self.n_batches
 
-    def _streamed(self, batch: int, unit: Any) -> Smoothness:
-        """Return what is known of the stream's rows, these with it."""
-        run, f = self.run, self.estimate.f
-        assert run.seen is not None
-        new = smoothness(
-            f,
-            batch,
-            run.seed,
-            run.constant,
-            stream=True,
-            single=self.plan.optimizer._single,
-            unit=unit,
-        )
-        share = 1 - run.known / run.seen.n_rows
-        run.known = run.seen.n_rows
-        return new if run.smooth is None else run.smooth.merged(new, share, run.rated, batch)
-
     def _meet(self) -> Any:
         run, plan = self.run, self.plan
         return plan.optimizer._meet(run.step, self.estimate.f, run.W, fresh=plan.fresh)

@@ -1,4 +1,4 @@
-"""How much the mini-batches of f bend, from a sample of its rows: what rates are made of."""
+"""How much the mini-batches of f bend, from a sample of its rows: it makes the rates."""
 
 from typing import Any, NamedTuple
 
