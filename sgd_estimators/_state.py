@@ -5,7 +5,7 @@ import pickle
 from array import array
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,6 +18,7 @@ from ._kernels.rates import Rate
 from ._kernels.steps import Step
 from ._optimizer import Optimizer
 from ._schedule import Schedule
+from ._smoothness import Smoothness
 from ._stream import Seen, Watch, followed
 
 Array = NDArray[np.float64]
@@ -93,7 +94,7 @@ class Run:
     seen: Seen | None = None
     digest: bytes = b""  # of the part before
     rated: int = 0  # rows of the steps that the rate is for
-    smooth: Any = None  # what the rate is made of
+    smooth: Smoothness | None = None  # what the rate is made of
     known: int = 0  # rows of the stream that it comes from
     watch: Watch = field(default_factory=Watch)  # over a stream
     length: float = 0.0  # mean squared norm of the rows of a stream
@@ -238,6 +239,8 @@ class Run:
             state |= {"step": None, "rule": None, "lost": True}
         for name in ("progress", "driver"):
             state[name] = state[name] and state[name].__getstate__()
+        state["watch"] = astuple(self.watch)
+        state["smooth"] = None if self.smooth is None else tuple(self.smooth)
         state["history"] = {name: np.array(v) for name, v in self.history.items()}
         return state | {name: np.array(state[name]) for name in SERIES}
 
@@ -250,6 +253,8 @@ class Run:
             if (told := state[name]) is not None:
                 setattr(self, name, kind.__new__(kind))
                 getattr(self, name).__setstate__(told)
+        self.watch = Watch(*self.watch)
+        self.smooth = None if self.smooth is None else Smoothness(*self.smooth)
 
 
 @dataclass
