@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import entr
 
 from ._gram import gram
-from ._kernels.losses import Softmax, Squared
+from ._kernels.losses import FAINT, Softmax, Squared
 from ._kernels.objective import Objective
 from ._kernels.rows import span
 from ._scores import apart
@@ -157,9 +157,13 @@ class Certificate:
 
     @cached_property
     def unseen(self) -> Array | float:
-        """What f cannot tell from 0: predictions of y are off by a few roundings."""
+        """What f cannot tell from its infimum: predictions of y are off by a few roundings.
+
+        A class that no row of weight has keeps a share which an infimum has not.
+        """
         if not self._squared:
-            return 0.0
+            absent = np.sum(self._shares == 0) if self.f.rows.fit_intercept else 0
+            return float(absent) * FAINT * (1 - math.log(FAINT))
         size = 0.5 * (10 * EPS) ** 2 * self._size
         return size if len(size) > 1 else float(size[0])
 
@@ -232,7 +236,8 @@ class Certificate:
 
         The dual point is q = c p + (1 - c) m: the predicted shares p, mixed with one
         fixed m so that every class gets its true share, as a free intercept demands.
-        Entropy is concave, so that of q is at least the mixture of the two.
+        Entropy is concave, so that of q is at least the mixture of the two. What p gives
+        to classes whose true share is 0 goes to the others first, by their true shares.
         """
         f = self.f
         d = f.rows.n_features
@@ -244,8 +249,18 @@ class Certificate:
         if f.rows.fit_intercept:
             true = self._shares
             given = true + self._all_classes(loss_slope[:, d], 0.0)
+            if not true.all():
+                absent = true == 0
+                lost = float(np.clip(given[absent].sum(), 0.0, 1.0))
+                given = np.where(absent, 0.0, given + lost * true)
+                parts = entr(true).sum() - math.log(absent.sum())
+                entropy += lost * float(parts) - float(entr(lost) + entr(1 - lost))
+                moments = self._all_classes(moment, 0.0)
+                moments += np.outer(true, moments[absent].sum(axis=0))
+                moments[absent] = 0.0
+                moment = self._own_classes(moments)
             with np.errstate(divide="ignore"):  # a share may have vanished
-                c = float(np.min(true / given))
+                c = float(np.min(true[true > 0] / given[true > 0]))
             if not 0 < c <= 1:
                 return np.array([np.inf])
             if c < 1:
@@ -271,10 +286,12 @@ class Certificate:
         f, d = self.f, self.f.rows.n_features
         s = self.share
         if f.rows.fit_intercept:  # every class gets its true share
+            true = self._shares
             q = np.hstack([1 - q, q]) if q.shape[1] == 1 else q
+            q = np.where(true > 0, q + q[:, true == 0].sum(axis=1)[:, None] * true, 0.0)
             given = s @ q
-            c = min(float(np.min(self._shares / given)), 1.0)
-            q = c * q + np.maximum(self._shares - c * given, 0.0)
+            c = min(float(np.min(true[true > 0] / given[true > 0])), 1.0)
+            q = c * q + np.maximum(true - c * given, 0.0)
             q = q[:, -f.n_outputs :]
         y = np.zeros((f.rows.n_rows, f.n_outputs))
         label = f.take(f.y)
@@ -293,7 +310,7 @@ class Certificate:
 
     def _all_classes(self, own: Array, total: float) -> Array:
         """Return values of all classes from those of the outputs; they sum to `total`."""
-        return own if len(own) > 1 else np.array([total - own[0], own[0]])
+        return own.copy() if len(own) > 1 else np.array([total - own[0], own[0]])
 
     def _own_classes(self, values: Array) -> Array:
         """Return the values of the outputs from those of all classes."""

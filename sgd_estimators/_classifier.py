@@ -13,9 +13,10 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from ._base import LinearSGD
 from ._docs import shared
+from ._exceptions import NoWeight, warn
 from ._kernels.losses import Logistic, Loss, Softmax
 from ._kernels.objective import Objective
-from ._labels import distinct, named, numbers
+from ._labels import distinct, named, numbers, strangers
 from ._params import choice, real
 from ._state import Plan
 
@@ -31,15 +32,19 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
 
         f(W, b) = 1/S sum_i s_i log-loss(y_i, W x_i + b) + 1/(2 C S) ||W||^2
 
-    S includes the class weights.
+    S includes the class weights. Each label of y is a class, whatever its rows weigh. Of
+    one whose rows all weigh 0, f is least where its intercept is -infinity: it keeps a
+    finite one that gives it a probability of about 1e-16, and the other classes have the
+    model of a fit without it.
 
     Parameters
     ----------
     C : float, default=1.0
         The inverse of the penalty, > 0; ``inf`` for none.
     class_weight : dict, "balanced" or None, default=None
-        A factor for the weights of each class; "balanced" gives all classes the same
-        weight in sum.
+        A factor for the weights of each class, 1 for one that a dict does not name; a key
+        that is no class of y is left out of account. "balanced" gives all classes that
+        have weight the same one in sum.
     {shared}
 
     Examples
@@ -127,7 +132,7 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
         if np.ndim(y) > 1:
             y = column_or_1d(y, warn=True)
         if reset and not self._classes_given:
-            classes = distinct(y if weight is None else y[weight > 0])
+            classes = distinct(y)
             if len(classes) < 2:
                 raise ValueError(
                     "y must hold at least 2 classes, but the data contains only one "
@@ -165,17 +170,19 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
         if self._balanced:
             count = self._counts(y, weight) if counts is None else counts
             assert count is not None
-            factor = count.sum() / (len(count) * np.maximum(count, 1e-300))
+            there = count > 0
+            share = np.where(there, count, 1.0) / count.sum()
+            factor = there / (np.count_nonzero(there) * share)
         else:
-            unknown = set(self.class_weight) - set(self.classes_.tolist())
-            if unknown:
-                raise ValueError(
-                    f"class_weight must be keyed by the classes {self.classes_!r}, got "
-                    f"{sorted(unknown, key=str)!r}"
+            classes = self.classes_.tolist()
+            strange = strangers(self.class_weight, classes, known=self._classes_given)
+            if strange:
+                warn(
+                    "class_weight has keys that no class of y can be, and that are left "
+                    f"out of account: {strange!r}"
                 )
-            factor = np.array(
-                [self.class_weight.get(c, 1.0) for c in self.classes_.tolist()], np.float64
-            )
+            given = self.class_weight
+            factor = np.array([given.get(c, 1.0) for c in classes], np.float64)
             choice(
                 "class_weight", self.class_weight, "not all of them 0", bool(factor.any())
             )
@@ -188,8 +195,8 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
             self.intercept_ = self.intercept_ - self.intercept_.mean()
 
     def _loss(self) -> Loss:
-        n = len(self.classes_)
-        return Logistic() if n == 2 else Softmax(n)
+        n, stream = len(self.classes_), self._classes_given
+        return Logistic(stream) if n == 2 else Softmax(n, stream)
 
     def _penalty(self, total_weight: float, n_outputs: int) -> Array:
         with np.errstate(over="ignore", divide="ignore"):
@@ -217,7 +224,8 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
         schedule is 1 / sqrt(1 + t / 10), t updates of the stream, and there is no bound:
         ``gap_`` is infinite, and ``objective_`` is f on these rows, their weights relative
         to the mean one so far. ``class_weight="balanced"`` is that of the classes counted
-        so far.
+        so far. Rows that all weigh 0 change nothing; in the first call, only `classes` is
+        noted.
 
         Parameters
         ----------
@@ -243,13 +251,17 @@ class SGDLogistic(ClassifierMixin, LinearSGD):
             raise ValueError(
                 f"classes must be those of the first call, {self.classes_!r}, got {told!r}"
             )
-        with self._or_as_before():
+        try:
+            with self._or_as_before():
+                self.classes_ = told
+                self._classes_given = True
+                try:
+                    return self._partial_fit(X, y, sample_weight)
+                finally:
+                    del self._classes_given
+        except NoWeight:
             self.classes_ = told
-            self._classes_given = True
-            try:
-                return self._partial_fit(X, y, sample_weight)
-            finally:
-                del self._classes_given
+            return self
 
     def decision_function(self, X: ArrayLike) -> Array:
         """Return the scores W x + b.

@@ -20,6 +20,10 @@ class DivergenceWarning(ConvergenceWarning):
     """A run left every reasonable value; its best iterate was returned."""
 
 
+class NoWeight(ValueError):
+    """All rows weigh zero: nothing to fit, and nothing to do in a part of a stream."""
+
+
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the line that called into this package."""
     frame, level = sys._getframe(1), 2

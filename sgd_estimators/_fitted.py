@@ -42,6 +42,10 @@ class Fitted(BaseEstimator):
         """Return the unfitted model."""
         raise NotImplementedError
 
+    def __sklearn_is_fitted__(self) -> bool:
+        """Return whether there is a model, not only the classes of a stream."""
+        return hasattr(self, "coef_")
+
     @property
     def _doc_link_template(self) -> str:
         page = "/generated/{estimator_module}.{estimator_name}.html"

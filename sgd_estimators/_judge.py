@@ -63,6 +63,12 @@ class Judge:
         """Return f at the best constant."""
         return floor(self.f)
 
+    @cached_property
+    def rounding(self) -> float:
+        """Return what of f is rounding."""
+        squared = isinstance(self.f.loss, Squared)
+        return 1e-14 * self.floor + (0.0 if squared else float(self.certificate.unseen))
+
     def _judge_all(self, points: Iterable[Point]) -> str:
         """Return why to stop at one of the points."""
         for new in points:
@@ -83,7 +89,7 @@ class Judge:
 
     def _wanted(self, value: float) -> float:
         """Return how near f* is near enough."""
-        return self.tol * max(self.floor - value, 0.0) + 1e-14 * self.floor
+        return self.tol * max(self.floor - value, 0.0) + self.rounding
 
     def _note(self, reason: str | None) -> str | None:
         """Note the best point, show it, and return why to stop."""
@@ -116,7 +122,7 @@ class Judge:
     def _certified(self, value: float, gap: float) -> bool:
         if not math.isfinite(gap):
             return False
-        return gap <= self.tol * (self.floor - value + gap) + 1e-14 * self.floor
+        return gap <= self.tol * (self.floor - value + gap) + self.rounding
 
     def _gap(self, point: Point, near: float, wanted: float) -> tuple[float, str]:
         """Return the best bound that is worth its cost, and its name."""

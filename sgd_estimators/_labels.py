@@ -1,5 +1,6 @@
 """Classes and their numbers; integers near each other, as most are, need no sorting."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,19 @@ def named(classes: Any) -> NDArray[Any]:
     if len(found) < 2 or np.any(found != found):
         raise ValueError(f"classes must be 2 labels at least, none NaN, got {classes!r}")
     return found
+
+
+def strangers(keys: Iterable[Any], classes: list[Any], *, known: bool) -> list[Any]:
+    """Return the keys that no class can be: text beside numbers, numbers beside text.
+
+    Where all classes are `known`, these are all other keys.
+    """
+    kinds = {isinstance(label, str) for label in classes}
+    return [
+        key
+        for key in keys
+        if key not in classes and (known or isinstance(key, str) not in kinds)
+    ]
 
 
 def numbers(classes: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:

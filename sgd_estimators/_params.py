@@ -18,6 +18,7 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer
 from sklearn.utils import assert_all_finite, check_array, check_random_state
 
+from ._exceptions import NoWeight
 from ._kernels.gram import lay_out
 from ._optimizer import Optimizer, as_float
 from ._pool import spread
@@ -246,7 +247,14 @@ def numbers_in(name: str) -> Iterator[None]:
 
 
 def check_weight(sample_weight: Any, n: int, name: str = "sample_weight") -> Array | None:
-    """Return sample weights as float64 of shape (n,), or None."""
+    """Return sample weights as float64 of shape (n,), or None; their sum is a number."""
+    weight = as_weight(sample_weight, n, name)
+    check_total(weight, name)
+    return weight
+
+
+def as_weight(sample_weight: Any, n: int, name: str = "sample_weight") -> Array | None:
+    """Return sample weights as float64 of shape (n,), or None; they may all be zero."""
     if sample_weight is None:
         return None
     if isinstance(sample_weight, Real):
@@ -264,14 +272,15 @@ def check_weight(sample_weight: Any, n: int, name: str = "sample_weight") -> Arr
         raise ValueError(
             f"Negative values in {name}: it must be >= 0, got {weight.min():g}"
         )
-    if not np.any(weight > 0):
-        raise ValueError(f"Every {name} is zero: at least one must be positive")
-    check_total(weight, name)
     return np.ascontiguousarray(weight)
 
 
-def check_total(weight: Array, name: str) -> None:
+def check_total(weight: Array | None, name: str) -> None:
     """Raise where the sum of the weights is so large or small that f is no number."""
+    if weight is None:
+        return
+    if not weight.any():
+        raise NoWeight(f"Every {name} is zero: at least one must be positive")
     with np.errstate(over="ignore"):
         total = float(weight.sum())
     if not 1 / LARGEST <= total <= LARGEST:

@@ -14,10 +14,10 @@ from ._kernels.losses import Loss, Softmax
 from ._kernels.objective import Objective
 from ._kernels.rows import Rows
 from ._params import (
+    as_weight,
     canonical,
     check_places,
     check_total,
-    check_weight,
     n_threads,
     numbers_in,
 )
@@ -89,12 +89,13 @@ class Problem(Fitted):
                     ensure_all_finite=False,  # which reads X on one thread
                     multi_output=True,
                 )
-        weight = check_weight(sample_weight, X.shape[0])
+        weight = as_weight(sample_weight, X.shape[0])
         one_look = seen and weight is None and self._squared and _least_squares.sees(X)
         dense = not sp.issparse(X) and X.flags.c_contiguous
         if not (one_look or (measured and dense and weight is None)):
             X = canonical(X, n_threads(self.n_jobs))
         y = self._encode(y, weight, reset=reset)
+        check_total(weight, "sample_weight")
         return X, y, weight
 
     def _weighted(

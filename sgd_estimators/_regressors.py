@@ -9,6 +9,7 @@ from sklearn.linear_model import LinearRegression, Ridge
 
 from ._base import LinearSGD
 from ._docs import shared
+from ._exceptions import NoWeight
 from ._kernels.losses import Loss, Squared
 from ._kernels.objective import Objective
 from ._params import choice, numbers_in, real
@@ -69,7 +70,7 @@ class Regressor(MultiOutputMixin, RegressorMixin, LinearSGD):
         once, so that k such calls are ``fit(max_iter=k)``. On new rows the automatic
         schedule is 1 / sqrt(1 + t / 10), t updates of the stream, and there is no bound:
         ``gap_`` is infinite, and ``objective_`` is f on these rows, their weights relative
-        to the mean one so far.
+        to the mean one so far. Rows that all weigh 0 change nothing.
 
         Parameters
         ----------
@@ -81,7 +82,10 @@ class Regressor(MultiOutputMixin, RegressorMixin, LinearSGD):
         self
             Fitted.
         """
-        return self._partial_fit(X, y, sample_weight)
+        try:
+            return self._partial_fit(X, y, sample_weight)
+        except NoWeight:
+            return self
 
 
 @shared

@@ -90,7 +90,9 @@ def hold_out(
     """
     rng = np.random.default_rng([seed, 2])
     held = np.zeros(n, bool)
-    classes: Any = [None] if labels is None else range(int(labels.max()) + 1)
+    classes: Any = [None]
+    if labels is not None:
+        classes = np.flatnonzero(np.bincount(labels.astype(np.intp)))
     before = 0
     for label in classes:
         alike = np.arange(n) if label is None else np.flatnonzero(labels == label)

@@ -85,7 +85,7 @@ BAD_PENALTIES = {
         SGDLogistic,
         LABEL,
         [
-            *("auto", 3, {0: -1.0}, {0: np.nan}, {7: 1.0}),
+            *("auto", 3, {0: -1.0}, {0: np.nan}, {7: -1.0}),
             *({0: None}, {1: "2"}, {0: HUGE}, {0: np.inf}, {0: 0, 1: 0}),
         ],
     ),

@@ -77,7 +77,7 @@ CLONES static double logistic(const double *RESTRICT y, const double *RESTRICT s
     for (Py_ssize_t i = 0; i < n; i++) {
         const double e = exp_below_0(z[i] < 0 ? z[i] : -z[i]); /* no overflow */
         const double top = z[i] < 0 ? 0.0 : z[i];
-        total += s[i] * (log_1_plus(e) + top - y[i] * z[i]);
+        total += s[i] * (log_1_plus(e) + (top - y[i] * z[i])); /* whose difference may be 0 */
         z[i] = s[i] * ((z[i] < 0 ? e : 1.0) / (1.0 + e) - y[i]);
     }
     return total;

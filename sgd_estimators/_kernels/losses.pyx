@@ -14,6 +14,8 @@ cdef extern from "entropy.h" nogil:
 cdef extern from "simd.h" nogil:
     double squared(const double*, const double*, Py_ssize_t, double*)
 
+FAINT = 2.0**-52  # share of a class that no row has: f is as if there were no such class
+
 cdef enum:
     PIECE = 128  # rows whose targets and weights are brought together at a time
 
@@ -31,6 +33,11 @@ def mean(y, weight):
     if weight is None:
         return y.sum(axis=0) / len(y)
     return weight @ y / weight.sum()
+
+
+def faint(n, stream):
+    """Return the share, of n rows, that a class begins with which none of them has."""
+    return 0.5 / n if stream else FAINT
 
 
 cdef class Loss:
@@ -97,9 +104,19 @@ cdef class Squared(Loss):
 
 
 cdef class Logistic(Loss):
-    """l = log(1 + e^z) - y z,  dl/dz = 1 / (1 + e^-z) - y,  y in {0, 1}."""
+    """l = log(1 + e^z) - y z,  dl/dz = 1 / (1 + e^-z) - y,  y in {0, 1}.
+
+    Of a `stream`, rows of a class that is missing may yet come.
+    """
 
     curvature = 0.25
+    cdef readonly bint stream
+
+    def __init__(self, bint stream=False):
+        self.stream = stream
+
+    def __reduce__(self):
+        return type(self), (self.stream,)
 
     cdef void differentiate(self, const double* y, const double* weight,
                             const Py_ssize_t* rows, Py_ssize_t n, Py_ssize_t K,
@@ -118,7 +135,7 @@ cdef class Logistic(Loss):
 
     def intercept(self, y, weight):
         """Return the best constant score: the log odds."""
-        p, few = mean(y, weight), 0.5 / len(y)
+        p, few = mean(y, weight), faint(len(y), self.stream)
         p = np.where(p > 0, p, few)  # finite where a class is missing
         p = np.where(p < 1, p, 1 - few)
         return np.log(p / (1 - p))
@@ -147,16 +164,20 @@ cdef class Variance(Loss):
 
 
 cdef class Softmax(Loss):
-    """l = log sum_k e^z_k - z_y,  dl/dz_k = e^z_k / sum_j e^z_j - [k = y]."""
+    """l = log sum_k e^z_k - z_y,  dl/dz_k = e^z_k / sum_j e^z_j - [k = y].
+
+    Of a `stream`, rows of a class that is missing may yet come.
+    """
 
     curvature = 0.5
     cdef readonly Py_ssize_t n_classes
+    cdef readonly bint stream
 
-    def __init__(self, Py_ssize_t n_classes):
-        self.n_classes = n_classes
+    def __init__(self, Py_ssize_t n_classes, bint stream=False):
+        self.n_classes, self.stream = n_classes, stream
 
     def __reduce__(self):
-        return type(self), (self.n_classes,)
+        return type(self), (self.n_classes, self.stream)
 
     cdef void differentiate(self, const double* y, const double* weight,
                             const Py_ssize_t* rows, Py_ssize_t n, Py_ssize_t K,
@@ -197,5 +218,6 @@ cdef class Softmax(Loss):
     def intercept(self, y, weight):
         """Return the best constant scores: log shares of the classes, of mean 0."""
         share = np.bincount(y[:, 0].astype(np.intp), weight, self.n_classes)
-        score = np.log(np.where(share > 0, share / share.sum(), 0.5 / len(y)))
+        few = faint(len(y), self.stream)
+        score = np.log(np.where(share > 0, share / share.sum(), few))
         return score - score.mean()
