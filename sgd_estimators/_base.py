@@ -237,8 +237,8 @@ class LinearSGD(Problem, Watched):
         late = run.epoch < first and not outcome.converged
         if late and not self.warm_start:  # which may yet come to it
             warn(
-                f"average={self.average} has averaged nothing: the run ended after "
-                f"{run.epoch} epochs; raise max_iter, or use an earlier epoch"
+                "average has averaged nothing: the run ended before the epoch that it "
+                "names; raise max_iter, or use an earlier epoch"
             )
         self._finish(f, outcome)
 

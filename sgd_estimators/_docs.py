@@ -113,7 +113,7 @@ DivergenceWarning
     When a rate that you set makes the run diverge; the best iterate is returned.
 UserWarning
     When the run ends before the epoch that `average` names, or has lost the state of a
-    step or a rate object.
+    step or a rate object; and for a key of `class_weight` that no class can be.
 """
 
 

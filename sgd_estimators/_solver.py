@@ -18,7 +18,7 @@ from ._exceptions import warn
 from ._gram import all_blocks, curvature, passes
 from ._ground import Ground
 from ._inverses import Blocks, Whole
-from ._judge import NEAR, Judge, Watch, floor, floors
+from ._judge import NEAR, Judge, Watch, floors
 from ._kernels.losses import Softmax, Squared
 from ._kernels.objective import Objective
 from ._least_squares import Solved
@@ -50,9 +50,10 @@ WHOLE_BYTES = 1 << 28  # that a Hessian of all classes may take, in float32
 FEW = 3  # steps of Newton's method before the way by the rows
 INNER = 1e-6  # of `tol`, in other coordinates, where the last digits cost little
 WHY = {
-    "max_iter": "raise max_iter",
-    "no_improvement": "passes change nothing any more, and no bound says that it is nearer "
-    "(it is likely to be); raise tol, or alpha (lower C)",
+    "max_iter": "Stopped by max_iter before tol was certified: raise max_iter, or tol.",
+    "no_improvement": "Stopped by no_improvement before tol was certified: passes change "
+    "nothing any more, and no bound says that the model is nearer (it is likely to be). "
+    "Raise tol, or the penalty (alpha; a lower C).",
 }
 
 
@@ -86,13 +87,8 @@ def solve(
     """
     outcome = find(f, start, tol, max_iter, seed, watch)
     if outcome.stop_reason in WHY:
-        wanted = tol * max(floor(f) - outcome.objective, 0)
-        warn(
-            f"Stopped by {outcome.stop_reason} after {outcome.n_iter} passes, with "
-            f"gap_={outcome.gap:.3g} where tol={tol:g} asks for {wanted:.3g}: "
-            f"{WHY[outcome.stop_reason]}",
-            ConvergenceWarning,
-        )
+        numbers = "The numbers are in gap_, objective_ and n_iter_."
+        warn(f"{WHY[outcome.stop_reason]} {numbers}", ConvergenceWarning)
     return outcome
 
 

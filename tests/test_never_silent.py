@@ -110,7 +110,6 @@ def test_max_iter_tells_slow_from_noisy(momentum):
         slow.fit(X, Y)
     assert len(caught) == 1
     assert caught[0].filename == __file__
-    assert "tol=1e-06" in str(caught[0].message)
     noisy = SGDRidge(
         learning_rate=0.05,
         batch_size=1,
@@ -376,7 +375,7 @@ def test_a_warning_points_at_the_users_line():
 def test_an_average_that_never_begins_is_told():
     given = {"max_iter": 3, "tol": 0.0, "random_state": 0}
     caught = caught_from(SGDRidge(average=500, **given).fit, X, Y)
-    assert any("average=500" in str(warning.message) for warning in caught)
+    assert any("average has averaged nothing" in str(w.message) for w in caught)
     for quiet in (
         {"average": 3},
         {"average": 500, "warm_start": True},

@@ -329,7 +329,7 @@ def test_what_a_users_rate_returns_is_checked(bad):
 
 def test_a_users_rate_that_diverges_says_so():
     model = SGDRidge(learning_rate=lambda f, batch, x, g, loss: 1e3)
-    with pytest.warns(DivergenceWarning, match=r"learning_rate=<function.*decays"):
+    with pytest.warns(DivergenceWarning, match="diverged.*schedule that decays"):
         model.fit(X, Y)
     assert np.isfinite(model.coef_).all()
 
