@@ -11,7 +11,7 @@ from . import _auto
 from ._certificates import Certificate
 from ._estimate import Estimate
 from ._exceptions import warn, warn_of_end, warn_of_stream
-from ._judge import floor, floors
+from ._judge import floors
 from ._kernels.losses import Squared
 from ._kernels.objective import Objective
 from ._kernels.progress import BoldDriver, Progress
@@ -119,7 +119,7 @@ class Epochs(Loop):
         """Note what the function is where the run begins."""
         run, f = self.run, self.f
         start = _auto.start(f)
-        run.floor = floor(f)
+        run.floor = value_of_constant(f, start)
         run.begun = run.floor if np.array_equal(run.W, start) else self._value(run.W)
         if self.plan.fresh:  # few rows may have a constant that fits them too well
             assert run.constant is not None
