@@ -120,20 +120,28 @@ class Epochs(Loop):
         run, f = self.run, self.f
         start = _auto.start(f)
         run.floor = value_of_constant(f, start)
+        if self.plan.fresh:
+            self._begin_part(start)
+            return
         run.begun = run.floor if np.array_equal(run.W, start) else self._value(run.W)
-        if self.plan.fresh:  # few rows may have a constant that fits them too well
-            assert run.constant is not None
-            assert run.seen is not None
-            self.constant = value_of_constant(f, run.constant)
-            run.floor = max(run.floor, self.constant)
-            share = min(1.0, f.total_weight / run.seen.total)
-            start = run.constant = constant(f, run.constant, start, share)
-        else:
-            run.constant = start
+        run.constant = start
         run.highest = max(run.highest, run.floor)
         if run.best is None and math.isfinite(run.begun):
-            better = run.begun <= run.floor or self.plan.fresh
+            better = run.begun <= run.floor
             run.best = (run.begun, run.W.copy()) if better else (run.floor, start)
+
+    def _begin_part(self, start: Array) -> None:
+        """Note what new rows of a stream are like; they go back to where they find it."""
+        run, f = self.run, self.f
+        assert run.constant is not None
+        assert run.seen is not None
+        # Few rows may have a constant that fits them too well.
+        self.constant = value_of_constant(f, run.constant)
+        run.floor = max(run.floor, self.constant)
+        share = min(1.0, f.total_weight / run.seen.total)
+        run.constant = constant(f, run.constant, start, share)
+        run.highest = max(run.highest, run.floor)
+        run.best = math.inf, run.W.copy()
 
     def _first_rate(self, unit: Any) -> float:
         """Return the rate to begin with: the user's, or that of the smoothness of f."""
@@ -214,12 +222,12 @@ class Epochs(Loop):
     def _ahead(self, most: int) -> int:
         """Return how many epochs come before anybody looks."""
         run, plan = self.run, self.plan
-        self.look = next_look(run.epoch, exact=self.exact)
+        self.look = 0 if plan.streaming else next_look(run.epoch, exact=self.exact)
         waiting = run.epoch < self.settled < math.inf
         self.progress.patience = 0 if self._falling else self._patience
         if plan.callback or plan.begin or plan.score or self.schedule.uses_history:
             return 1
-        until = [most, self.look - run.epoch, self.estimate.ahead]
+        until = [most, self.look - run.epoch if self.look else 1, self.estimate.ahead]
         power = 1 << run.epoch.bit_length()
         if plan.average == "tail" or self._measures(power):
             until.append(power - run.epoch)
@@ -300,7 +308,11 @@ class Epochs(Loop):
     def _reason(self) -> str | None:
         """Evaluate f and the validation score where it is time; return why to stop."""
         run, progress = self.run, self.progress
-        if self._diverging(run.losses[-1]):
+        loss = run.losses[-1]
+        if self.plan.fresh and math.isfinite(loss):
+            loss = max(loss, self.evaluate())
+        if self._diverging(loss):
+            self.evaluated = None
             return self._recover()
         if self.plan.fresh:
             self._watch(run.losses[-1])
@@ -379,6 +391,9 @@ class Epochs(Loop):
         """Return whether the epoch's values are beyond anything a run should see."""
         if not (math.isfinite(loss) and np.isfinite(self.run.W).all()):
             return True
+        if self.plan.fresh and math.isnan(self.run.begun) and loss > self.limit:
+            assert self.run.best is not None  # a rare row may begin high
+            self.run.begun = self._value(self.run.best[1])
         return loss > self.limit and self._value(self.solution) > self.limit
 
     @property
@@ -388,7 +403,7 @@ class Epochs(Loop):
         if self.exact:  # f may rise while its dual does, too
             return math.inf
         if self.plan.fresh:
-            return max(4 * run.highest, 2 * run.begun)  # a rare row may begin high
+            return max(4 * run.highest, 2 * np.nan_to_num(run.begun))
         return 4 * max(run.floor, run.begun)
 
     def _recover(self) -> str | None:

@@ -69,18 +69,25 @@ def followed(new: Metric, old: Metric) -> Metric:
     """Return the metric to go on in: new where a column is more than 10 % off, else old."""
     shift, ratio = np.abs(new[0] - old[0]) / new[1], new[1] / old[1]
     off = (shift > 0.1) | (ratio > 1.1) | (ratio < 1 / 1.1)
+    if not off.any():
+        return old
     return np.where(off, new[0], old[0]), np.where(off, new[1], old[1])
 
 
 def constant(f: Objective, before: Array, now: Array, share: float) -> Array:
-    """Return the best constant scores of all rows: of those before, and a share of new."""
+    """Return W of the best constant of all rows: of those before, and a share of new."""
+    if not f.rows.fit_intercept:
+        return before
+    found, old, new = before.copy(), before[:, -1], now[:, -1]
     if isinstance(f.loss, Logistic):
-        mixed = (1 - share) * expit(before) + share * expit(now)
-        return np.asarray(logit(np.clip(mixed, 1e-12, 1 - 1e-12)))
-    if isinstance(f.loss, Softmax):
-        mixed = (1 - share) * softmax(before, axis=0) + share * softmax(now, axis=0)
-        return np.asarray(np.log(np.maximum(mixed, 1e-300)))
-    return (1 - share) * before + share * now
+        mixed = (1 - share) * expit(old) + share * expit(new)
+        found[:, -1] = logit(np.clip(mixed, 1e-12, 1 - 1e-12))
+    elif isinstance(f.loss, Softmax):
+        mixed = (1 - share) * softmax(old) + share * softmax(new)
+        found[:, -1] = np.log(np.maximum(mixed, 1e-300))
+    else:
+        found[:, -1] = (1 - share) * old + share * new
+    return found
 
 
 def value_of_constant(f: Objective, W: Array) -> float:
