@@ -223,38 +223,30 @@ class Epochs(Loop):
         """Return how many epochs come before anybody looks."""
         run, plan = self.run, self.plan
         self.look = 0 if plan.streaming else next_look(run.epoch, exact=self.exact)
-        waiting = run.epoch < self.settled < math.inf
-        self.progress.patience = 0 if self._falling else self._patience
         if plan.callback or plan.begin or plan.score or self.schedule.uses_history:
             return 1
         until = [most, self.look - run.epoch if self.look else 1, self.estimate.ahead]
         power = 1 << run.epoch.bit_length()
         if plan.average == "tail" or self._measures(power):
             until.append(power - run.epoch)
-        if waiting:
-            until.append(math.ceil(self.settled) - run.epoch)
         return super()._ahead(int(min(until)))
 
     @property
-    def _falling(self) -> bool:
-        """Whether the rate is going to fall, so that a stop would come too early."""
-        waits = self.run.epoch < self.settled < math.inf
-        return self.plan.streaming or waits
+    def _stalled(self) -> bool:
+        """Whether epochs without a gain say that going on is in vain.
 
-    @property
-    def _exhausted(self) -> bool:
-        """Whether the rate has done what it can: a falling one has halved since a gain."""
+        Not while the rate is going to fall; of a schedule that never comes to rest, not
+        before the rate has halved since the last gain.
+        """
+        run, stalled = self.run, self.progress.stalled
         if self.settled < math.inf:
-            return True
-        rates = self.run.history["rate"]
-        before = rates[-min(len(rates), self.progress.stalled + 1)]
-        return rates[-1] <= 0.5 * before
-
-    @property
-    def _patience(self) -> int:
-        """How many epochs without a gain are enough."""
+            stalled = min(stalled, int(run.epoch - self.settled))
         period = 16 if self.exact or self.driver is not None else self.schedule.period
-        return self.plan.n_iter_no_change * period
+        if stalled < self.plan.n_iter_no_change * period:
+            return False
+        rates = run.history["rate"]
+        before = rates[-min(len(rates), stalled + 1)]
+        return self.settled < math.inf or rates[-1] <= 0.5 * before
 
     def evaluate(self) -> float:
         """Return f at the point to report, and keep it with its gradient."""
@@ -316,21 +308,23 @@ class Epochs(Loop):
             return self._recover()
         if self.plan.fresh:
             self._watch(run.losses[-1])
-        if run.epoch - 1 < self.settled <= run.epoch:  # from here on, patience counts
-            progress.stalled = 0
-        stalled = 0 < progress.patience <= progress.stalled and self._exhausted
-        if stalled or run.epoch == self.look:
+        stop = None
+        if run.epoch == self.look:
             if self.evaluate() > self.limit:
                 self.evaluated = None
                 return self._recover()
             assert self.evaluated is not None
             gains, certified = self._judge(self.evaluated)
-            if gains:
-                progress.stalled, stalled = 0, False
             if certified:
-                self._score()
-                return "certified"
-        return self._score() or ("no_improvement" if stalled else None)
+                stop = "certified"
+            elif self._stalled and not gains:
+                stop = "no_improvement"
+            if gains:
+                progress.stalled = 0
+        if stop == "certified":
+            self._score()
+            return stop
+        return self._score() or stop
 
     def _watch(self, loss: float) -> None:
         """Begin a stream that is worse than a constant again, slower, and say so."""

@@ -4,7 +4,7 @@ from cython cimport final
 @final
 cdef class Progress:
     cdef public double limit, start, tol, lowest
-    cdef public Py_ssize_t stalled, patience
+    cdef public Py_ssize_t stalled
     cpdef bint ends(self, double loss) noexcept nogil
 
 

@@ -6,7 +6,6 @@ class Progress:
     tol: float
     lowest: float
     stalled: int
-    patience: int
     def __init__(self, start: float, tol: float) -> None: ...
     def ends(self, loss: float) -> bool: ...
 

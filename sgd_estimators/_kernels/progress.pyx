@@ -26,27 +26,26 @@ cdef class Progress:
     def __init__(self, double start, double tol):
         self.start, self.tol = start, tol
         self.limit, self.lowest = INFINITY, INFINITY
-        self.stalled, self.patience = 0, 0
+        self.stalled = 0
 
     cpdef bint ends(self, double loss) noexcept nogil:
-        """Count an epoch; return whether someone must look before the next one."""
+        """Count an epoch; return whether it was the last: the loss is out of its range."""
         if not isfinite(loss) or loss > self.limit:
             return True
         self.stalled += 1
         if loss < self.lowest - self.tol * max(self.start - loss, 0.0):
             self.stalled = 0
         self.lowest = min(self.lowest, loss)
-        return 0 < self.patience <= self.stalled
+        return False
 
     def __reduce__(self):
         return copyreg.__newobj__, (type(self),), self.__getstate__()
 
     def __getstate__(self):
-        return self.start, self.tol, self.limit, self.lowest, self.stalled, self.patience
+        return self.start, self.tol, self.limit, self.lowest, self.stalled
 
     def __setstate__(self, state):
-        (self.start, self.tol, self.limit, self.lowest, self.stalled,
-         self.patience) = state
+        self.start, self.tol, self.limit, self.lowest, self.stalled = state
 
 
 cdef class BoldDriver:
