@@ -16,7 +16,8 @@ Array = NDArray[np.float64]
 
 ENTRIES = 1 << 15  # of the sample's rows, or so much of all:
 SHARE = 1 / 32
-FEWEST, MOST = 64, 1024  # of its rows
+FEWEST, MOST = 512, 1024  # of its rows
+MEMORY = 1 << 23  # entries that they have at most
 NARROW = 32  # columns up to which their products are cheaper than those with rows
 TURNS = 8  # of the power iteration
 
@@ -51,11 +52,9 @@ class Sample:
     def __init__(self, f: Objective, seed: int, W: Array, local: bool) -> None:
         rows, n = f.rows, f.n_active
         rng = np.random.default_rng([seed, 0])
-        entries = rows.n_features
-        if sp.issparse(rows.X):
-            entries = rows.X.nnz // max(1, rows.n_rows)
-        size = max(ENTRIES // (1 + entries), int(SHARE * n))
-        size = min(n, int(np.clip(size, FEWEST, MOST)))
+        width = 1 + rows.n_features  # however they are stored: sparse is dense
+        size = int(np.clip(max(ENTRIES // width, int(SHARE * n)), FEWEST, MOST))
+        size = min(n, size, max(16, MEMORY // width))
         # One of each of so many parts of the rows: a choice out of all would cost a pass.
         places = ((np.arange(size) + rng.random(size)) * (n / size)).astype(np.intp)
         taken = places if f.active is None else np.asarray(f.active)[places]

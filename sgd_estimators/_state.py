@@ -242,12 +242,16 @@ class Run:
         state["watch"] = astuple(self.watch)
         state["smooth"] = None if self.smooth is None else tuple(self.smooth)
         state["history"] = {name: np.array(v) for name, v in self.history.items()}
+        state["watch"] = tuple(vars(self.watch).values())
+        state["smooth"] = self.smooth and tuple(self.smooth)
         return state | {name: np.array(state[name]) for name in SERIES}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Make the series quick to copy again."""
         self.__dict__.update(state)
         self.history = {name: array("d", v) for name, v in state["history"].items()}
+        self.watch = Watch(*state["watch"])
+        self.smooth = self.smooth and Smoothness(*self.smooth)
         self.__dict__.update({name: array("d", state[name]) for name in SERIES})
         for name, kind in (("progress", Progress), ("driver", BoldDriver)):
             if (told := state[name]) is not None:
