@@ -5,7 +5,7 @@ import pickle
 from array import array
 from collections.abc import Callable
 from copy import copy
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -239,8 +239,6 @@ class Run:
             state |= {"step": None, "rule": None, "lost": True}
         for name in ("progress", "driver"):
             state[name] = state[name] and state[name].__getstate__()
-        state["watch"] = astuple(self.watch)
-        state["smooth"] = None if self.smooth is None else tuple(self.smooth)
         state["history"] = {name: np.array(v) for name, v in self.history.items()}
         state["watch"] = tuple(vars(self.watch).values())
         state["smooth"] = self.smooth and tuple(self.smooth)
@@ -257,8 +255,6 @@ class Run:
             if (told := state[name]) is not None:
                 setattr(self, name, kind.__new__(kind))
                 getattr(self, name).__setstate__(told)
-        self.watch = Watch(*self.watch)
-        self.smooth = None if self.smooth is None else Smoothness(*self.smooth)
 
 
 @dataclass
