@@ -22,6 +22,7 @@ from sgd_estimators._kernels.epoch import run_epoch
 from sgd_estimators._kernels.losses import Squared
 from sgd_estimators._kernels.objective import Objective
 from sgd_estimators._rows import as_rows
+from sgd_estimators._smoothness import smoothness
 from sgd_estimators.optimizers import SGD
 
 SHAPES = [(1_000_000, 100), (2_000_000, 20), (100_000, 1_000)]
@@ -66,7 +67,7 @@ def epochs(X, y, batch):
     length = _auto.run_length(f, W, _auto.LONGEST_RUN, 0)
     order = _auto.order(f, True, length)
     step = optimizer.start(f.n_params)
-    rate = 0.1 * optimizer.auto_rate(_auto.smoothness(f, batch, 0))
+    rate = 0.1 * optimizer.auto_rate(smoothness(f, batch, 0))
     rates = np.full(-(-f.n_active // batch), rate)
     numbers = iter(range(1_000_000))
 

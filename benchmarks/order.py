@@ -25,6 +25,7 @@ from sgd_estimators._kernels.objective import Objective
 from sgd_estimators._kernels.order import Order
 from sgd_estimators._rows import as_rows
 from sgd_estimators._run import Epochs
+from sgd_estimators._smoothness import smoothness
 from sgd_estimators._state import Plan, Run
 from sgd_estimators.optimizers import SGD
 from sgd_estimators.schedules import Constant
@@ -109,7 +110,7 @@ class Problem:
 
 def compare(problem, batch, momentum, share, seeds):
     """Return the ratio of the mean excesses, its error, the excess left and the runs."""
-    auto = SGD(momentum=momentum).auto_rate(_auto.smoothness(problem.f, batch, 0))
+    auto = SGD(momentum=momentum).auto_rate(smoothness(problem.f, batch, 0))
     run = partial(problem.run, batch, momentum, share * auto)
     ours, lengths = np.transpose([run(seed, plain=False) for seed in range(seeds)])
     plain = [run(seed, plain=True)[0] for seed in range(seeds)]

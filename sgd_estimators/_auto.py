@@ -110,7 +110,8 @@ def run_length(f: Objective, W: Array, longest: int, seed: int) -> int:
     edges = np.linspace(0, n, N_SEGMENTS + 1).astype(int)
     first = rng.integers(edges[:-1], edges[1:] - length + 1, (2, N_SEGMENTS))
     places = (first[..., None] + np.arange(length)).ravel()
-    sample = places + f.indices.start if f.active is None else f.active[places]
+    numbers = f.indices
+    sample = places + numbers.start if isinstance(numbers, range) else numbers[places]
     A, V = rows.seen(sample), rng.standard_normal((width, PROBES))
     slopes = A @ W.T
     weight = np.ones(len(sample)) if f.weight is None else f.weight[sample]

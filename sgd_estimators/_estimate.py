@@ -51,7 +51,8 @@ class Estimate:
         self.run, self.plan = run, plan
         if plan.hessian and run.roots is None:
             run.roots = roots(f, run.W, run.seed)
-        visited, share = self._visited(f)
+        metric: Any = run.roots
+        visited, share = self._visited(f, metric)
         self.batches = plan.optimizer.estimate(visited)
         self.remembers: Corrected | Dual | None = None
         if isinstance(self.batches, Corrected | Dual):
@@ -63,16 +64,16 @@ class Estimate:
         self.f = visited
         self.inside: Preconditioned | None = None
         if plan.hessian:
-            self.f = self.inside = Preconditioned(visited, run.roots)
-            self.batches = Preconditioned(self.batches, run.roots)
+            self.f = self.inside = Preconditioned(visited, metric)
+            self.batches = Preconditioned(self.batches, metric)
 
-    def _visited(self, f: Objective) -> tuple[Objective, Array | None]:
+    def _visited(self, f: Objective, metric: Any) -> tuple[Objective, Array | None]:
         """Return f as its rows are visited: long ones in parts, for an automatic rate."""
         run, plan = self.run, self.plan
         ours = plan.learning_rate is None and not plan.optimizer._exact
         if not ours or (run.batch_size >= f.n_active and not plan.fresh):
             return f, None
-        norms = row_norms(Preconditioned(f, run.roots) if plan.hessian else f)
+        norms = row_norms(Preconditioned(f, metric) if plan.hessian else f)
         if not plan.fresh:
             return in_parts(f, norms, run.batch_size)
         assert run.seen is not None
@@ -125,6 +126,7 @@ class Estimate:
         says so.
         """
         run, size = self.run, self.run.batch_size
+        assert run.step is not None
         seed = run.seed if self.plan.shuffle else None
         if self._compiled():
             W = run.W if self.inside is None else self.inside.inside(run.W)
@@ -158,7 +160,7 @@ class Estimate:
             loss = losses[made - 1] = self._epoch(order, taken)
             if driver is not None:
                 driver.see(loss)
-            if progress.ends(loss):
+            if progress.ends(loss) or (driver is not None and driver.restarts):
                 break
         return made
 

@@ -102,9 +102,8 @@ class Loop:
 
     def advance(self, most: int = 1) -> None:
         """Make epochs, at most so many: W <- step(W, grad f_B(W), rate), batch by batch."""
-        run, plan = self.run, self.plan
-        if plan.begin:
-            plan.begin()
+        if self.plan.begin:
+            self.plan.begin()
         begun = time.perf_counter()
         n_epochs = self._ahead(most)
         self._prepare()

@@ -186,7 +186,7 @@ def is_default(model: Any) -> bool:
 
 
 def resolve_optimizer(model: Any) -> Optimizer:
-    """Return the optimizer that the parameters ask for: of a stream where all is left to us."""
+    """Return the optimizer that the parameters ask for; "auto" is SGD here."""
     if isinstance(model.optimizer, str) and model.optimizer == "auto":
         return SGD(momentum=0.0 if model.momentum is None else model.momentum)
     return with_momentum(get_optimizer(model.optimizer), model.momentum)

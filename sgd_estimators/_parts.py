@@ -19,8 +19,9 @@ FAR = 4  # times as much, from which on there are parts
 def in_parts(
     f: Objective, norms: Array, batch: int, length: float | None = None
 ) -> tuple[Objective, Array | None]:
-    """Return f with the rows that are far longer than others in parts, and the share that
-    a part is of each row; f and None if there is no such row.
+    """Return f with its longest rows in parts, and the share of a row that a part is.
+
+    They are f and None if no row is far longer than the others.
 
     `norms` are n s_i / S ||x_i||^2 of the active rows, in the metric of the steps. Of a
     stream, `length` is their mean over all rows so far: a row has no more parts there than

@@ -107,4 +107,6 @@ def batch_size(f: Objective, plan: Plan) -> int:
     """Return the rows of a step."""
     if plan.batch_size == "auto":
         return _auto.batch_size(f, plan.hessian, plan.optimizer._exact)
-    return f.n_active if plan.batch_size == "full" else min(int(plan.batch_size), f.n_active)
+    return (
+        f.n_active if plan.batch_size == "full" else min(int(plan.batch_size), f.n_active)
+    )

@@ -153,7 +153,14 @@ class Epochs(Loop):
         batch, single = min(run.batch_size, f.n_active), plan.optimizer._single
         at = run.constant if plan.fresh else None
         new = smoothness(
-            self.estimate.f, batch, run.seed, at, stream=plan.fresh, single=single, unit=unit
+            self.estimate.f,
+            batch,
+            run.seed,
+            at,
+            stream=plan.fresh,
+            signs=plan.optimizer._sign_share is not None,
+            single=single,
+            unit=unit,
         )
         if plan.fresh:
             assert run.seen is not None
@@ -162,7 +169,7 @@ class Epochs(Loop):
             if run.smooth is not None:
                 new = run.smooth.merged(new, share, run.rated, batch)
         run.smooth, run.rated = new, batch
-        return float(plan.optimizer.auto_rate(new)) / 4**run.cuts
+        return float(plan.optimizer.auto_rate(new) / 4**run.cuts)
 
     @cached_property
     def curvature(self) -> float:
@@ -178,7 +185,7 @@ class Epochs(Loop):
 
     def _settled(self) -> float:
         """Return the epoch from which on the rate is not going to fall any more."""
-        settled = self.schedule.settled
+        settled = float(self.schedule.settled)
         return settled if self.schedule.per == "epoch" else settled / self.n_batches
 
     def _meet(self) -> Any:
@@ -194,7 +201,8 @@ class Epochs(Loop):
         if not (self.plan.fresh and self.automatic):
             return super().rates(n_epochs)
         # Losses of different rows do not tell whether f falls.
-        t, smooth = np.arange(run.streamed, run.streamed + self.n_batches), run.smooth
+        t: Any = np.arange(run.streamed, run.streamed + self.n_batches)
+        smooth = run.smooth
         if smooth is not None:  # else it is a rate of the user's
             t = t * smooth.noise / ((smooth.mean + smooth.noise) or 1.0)
         factors = _auto.decay(t, self.plan.optimizer._patience)
@@ -207,7 +215,7 @@ class Epochs(Loop):
         if self._measures(run.epoch):
             seed = run.seed + run.epoch
             run.run_length = _auto.run_length(self.f, run.W, run.run_length, seed)
-        length = 1 if self.exact else run.run_length  # their noise matters to gradients
+        length = 1 if self.exact else run.run_length
         if self.order is None or (plan.shuffle and self.order.run_length != length):
             self.order = _auto.order(self.estimate.batches, plan.shuffle, length)
         if plan.average == "tail" and run.epoch and not run.epoch & (run.epoch - 1):
@@ -215,7 +223,7 @@ class Epochs(Loop):
             run.step = AveragedStep(run.step.inner)  # so it spans the last half at least
 
     def _measures(self, epoch: int) -> bool:
-        """Return whether runs of neighbours may be too long for the noise: at powers of 4."""
+        """Return whether it is time to ask how long runs may be: at powers of 4."""
         apt = self.plan.shuffle and self.run.run_length > 1 and not self.exact
         return apt and not epoch & (epoch - 1) and epoch.bit_length() % 2 == (epoch > 0)
 
@@ -309,7 +317,8 @@ class Epochs(Loop):
         if self.plan.fresh:
             self._watch(run.losses[-1])
         stop = None
-        if run.epoch == self.look:
+        if run.epoch == self.look or self._lowest:
+            run.looked = run.epoch
             if self.evaluate() > self.limit:
                 self.evaluated = None
                 return self._recover()
@@ -329,7 +338,8 @@ class Epochs(Loop):
     def _watch(self, loss: float) -> None:
         """Begin a stream that is worse than a constant again, slower, and say so."""
         run = self.run
-        assert run.seen is not None and run.constant is not None
+        assert run.seen is not None
+        assert run.constant is not None
         if not math.isnan(self.reported):
             loss = self.reported
         run.watch.see(self.f.n_active, loss, self.constant, run.seen.n_rows)
@@ -342,6 +352,12 @@ class Epochs(Loop):
                 run.step, run.rule = self._new_step(), None
                 self._meet()
             warn_of_stream(self.plan)
+
+    @property
+    def _lowest(self) -> bool:
+        """Whether the automatic schedule has let the noise become as low as it does."""
+        restarts = self.driver is not None and self.driver.restarts
+        return restarts and self.run.epoch - self.run.looked >= LOOK // 2
 
     def _judge(self, at: Evaluation) -> tuple[bool, bool]:
         """Note f; return whether it is better than it was, and whether it is certified.
@@ -397,7 +413,7 @@ class Epochs(Loop):
         if self.exact:  # f may rise while its dual does, too
             return math.inf
         if self.plan.fresh:
-            return max(4 * run.highest, 2 * np.nan_to_num(run.begun))
+            return float(max(4 * run.highest, 2 * np.nan_to_num(run.begun)))
         return 4 * max(run.floor, run.begun)
 
     def _recover(self) -> str | None:

@@ -14,7 +14,7 @@ from ._kernels.preconditioned import Preconditioned
 
 Array = NDArray[np.float64]
 
-ENTRIES = 1 << 15  # of the sample's rows, or so much of all:
+ENTRIES = 1 << 14  # of the sample's rows, or so much of all:
 SHARE = 1 / 32
 FEWEST, MOST = 512, 1024  # of its rows
 MEMORY = 1 << 23  # entries that they have at most
@@ -72,42 +72,44 @@ class Sample:
         self.bends = scale * self.weight * bends
         f.loss.slopes(f.y[taken], self.weight, Z)
         self.slopes = scale * Z
-        self.inside = isinstance(f, Preconditioned)
+        self.inside = f if isinstance(f, Preconditioned) else None
         self.gram = (self.bends * A.T) @ A / size if A.shape[1] <= NARROW else None
 
     def pulled(self, G: Array) -> Array:
         """Return a gradient, or several, in the coordinates of the steps."""
-        if not self.inside:
+        if self.inside is None:
             return G
-        roots = self.f.roots
+        roots = self.inside.roots
         parts = G.reshape(-1, len(roots), roots.shape[1])
-        return np.einsum("bij,nbj->nbi", roots, parts).reshape(G.shape)
+        return np.asarray(np.einsum("bij,nbj->nbi", roots, parts)).reshape(G.shape)
 
     def bent(self, V: Array) -> Array:
         """Return the Hessian of these rows, and of the penalty, times V."""
-        U = self.f.outside(V) if self.inside else V
+        U = V if self.inside is None else self.inside.outside(V)
         if self.gram is None:
             HU = ((self.bends * (self.A @ U.T).T) @ self.A) / self.size
         else:
             HU = U @ self.gram
         penalty = self.f.penalty
-        if not self.inside:
+        if self.inside is None:
             penalty = penalty.max(axis=0)
         return self.pulled(HU + penalty * U)
 
     def norms(self) -> Array:
         """Return s_i l''_i ||x_i||^2 of each row, n / S times."""
-        return self.bends * (
-            norms_inside(self.f, self.A) if self.inside else _squares(self.A)
-        )
+        if self.inside is None:
+            return np.asarray(self.bends * _squares(self.A))
+        return np.asarray(self.bends * norms_inside(self.inside, self.A))
 
     def largest(self) -> float:
         """Return the largest eigenvalue of the Hessian, by a power iteration."""
         width = self.A.shape[1]
-        if self.gram is not None and not self.inside:
+        if self.gram is not None and self.inside is None:
             bent = self.gram + np.diag(self.f.penalty.max(axis=0))
             return 1.1 * float(np.linalg.eigvalsh(bent)[-1])
-        V = self.rng.standard_normal((self.f.n_outputs if self.inside else 1, width))
+        V = self.rng.standard_normal(
+            (1 if self.inside is None else self.f.n_outputs, width)
+        )
         largest = 0.0
         for _ in range(TURNS if self.gram is None else 3 * TURNS):
             norm = np.linalg.norm(V)
@@ -121,6 +123,21 @@ class Sample:
         """Return grad f of these rows in the coordinates of the steps."""
         return self.pulled(self.slopes.T @ self.A / self.size + self.f.penalty * W)
 
+    def sign_step(self, W: Array, unit: Any, batch: int | None) -> float:
+        """Return the step along the signs of f, or of the gradients of single batches."""
+        g = self.gradient(W)
+        unit = np.broadcast_to(unit, g.size).reshape(g.shape)
+        # The sign of a gradient that is only rounding would be noise.
+        pull = np.abs(g) * unit
+        sign = np.where(pull > 1e-10 * pull.max(initial=0.0), np.sign(g) * unit, 0.0)
+        if self.inside is not None:
+            bend = float(np.sum(sign * self.bent(sign)))
+        else:
+            bend = sum(float(np.sum(s * self.bent(s[None]))) for s in sign)
+        step = float(np.sum(pull)) / bend if bend > 0 else 0.0
+        if batch is not None and self.inside is None:  # noise has the size of that of f
+            step *= self.certainty(g, pull, batch)
+        return step
 
     def certainty(self, g: Array, pull: Array, batch: int) -> float:
         """Return how much of a step along the signs is one along those of batches.
@@ -138,7 +155,7 @@ class Sample:
 def _squares(A: Any) -> Array:
     if sp.issparse(A):
         return np.asarray(A.multiply(A).sum(axis=1)).ravel()
-    return np.einsum("ij,ij->i", A, A)
+    return np.asarray(np.einsum("ij,ij->i", A, A))
 
 
 def seen(f: Objective, taken: Any) -> Any:
@@ -185,14 +202,16 @@ def smoothness(
     *,
     local: bool = False,
     stream: bool = False,
+    signs: bool = True,
     single: bool = False,
     unit: Any = 1.0,
 ) -> Smoothness:
     """Estimate the expected smoothness of mini-batches (Gower et al. 2019, b-nice).
 
     `W` is where the steps begin. In a `stream`, f is a sample of more rows. If `local`,
-    losses bend as they do at W, else as much as they can. The parameters move by `unit`
-    in the sign step, which is shorter if a step is along a `single` batch's gradient.
+    losses bend as they do at W, else as much as they can. The sign step is left out, as 0,
+    without `signs`. The parameters move by `unit` in it, and it is shorter if a step is
+    along a `single` batch's gradient.
     """
     at = _auto.start(f) if W is None else W
     sample = Sample(f, seed, at, local)
@@ -205,21 +224,10 @@ def smoothness(
     full = 0.5 * found
     if extra < 1:
         full = max((found - extra * row) / (1 - extra), full)
-    if f.rows.fit_intercept and not sample.inside:
+    if f.rows.fit_intercept and sample.inside is None:
         full = max(full, float(sample.bends.mean()))  # of the intercept alone
     share = 1 / batch if stream else (n - batch) / (batch * max(1, n - 1))
 
-    g = sample.gradient(at)
-    unit = np.broadcast_to(unit, g.size).reshape(g.shape)
-    # The sign of a gradient that is only rounding would be noise.
-    pull = np.abs(g) * unit
-    sign = np.where(pull > 1e-10 * pull.max(initial=0.0), np.sign(g) * unit, 0.0)
-    if sample.inside:
-        bend = float(np.sum(sign * sample.bent(sign)))
-    else:
-        bend = sum(float(np.sum(s * sample.bent(s[None]))) for s in sign)
-    step = float(np.sum(pull)) / bend if bend > 0 else 0.0
-    if single and not sample.inside:  # whose noise has the size of that of f
-        step *= sample.certainty(g, pull, batch)
+    step = sample.sign_step(at, unit, batch if single else None) if signs else 0.0
     longest = share * float(norms.max())
     return Smoothness(full * (1 - share), 2 * share * row, longest, step)

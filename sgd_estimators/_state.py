@@ -101,6 +101,7 @@ class Run:
     streamed: int = 0  # updates on fresh rows
     run_length: int = _auto.LONGEST_RUN
     epoch: int = 0
+    looked: int = 0  # the epoch in which f was evaluated last
     t: int = 0
     best: tuple[float, Array] | None = None
     best_score: tuple[float, Array] | None = None

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.utils import assert_all_finite
-
 from scipy.special import expit, logit, softmax
+from sklearn.utils import assert_all_finite
 
 from ._kernels.checksum import checksum
 from ._kernels.losses import Logistic, Softmax

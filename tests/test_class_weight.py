@@ -14,7 +14,7 @@ from newton import newton
 from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge, optimality_gap
 
 rng = np.random.default_rng(0)
-X = rng.normal(size=(200, 3)) + [0.0, 2.0, 0.0]
+X = rng.normal(size=(200, 3)) + np.array([0.0, 2.0, 0.0])
 LATENT = X[:, 0] + 0.7 * rng.normal(size=200)
 TWO = (LATENT > 0).astype(int)
 THREE = np.digitize(LATENT, [-0.5, 0.5])

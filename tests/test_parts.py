@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose
-from oracle import LOSSES, draw
 
+from oracle import LOSSES, draw
 from sgd_estimators import SGDLogistic, SGDRidge
 from sgd_estimators._kernels.epoch import run_epoch
 from sgd_estimators._kernels.order import Order
@@ -53,12 +53,13 @@ def test_the_parts_of_a_row_are_far_from_each_other():
     places = np.flatnonzero(np.asarray(g.indices) == longest)
     assert len(places) > 10
     gaps = np.diff(places) * len(places) / g.n_active
-    assert 0.5 < gaps.min() and gaps.max() < 1.5
+    assert gaps.min() > 0.5
+    assert gaps.max() < 1.5
 
 
 def test_rows_of_normal_columns_are_whole():
     rng = np.random.default_rng(0)
-    for n, d in ((300, 3), (5000, 20)):
+    for n in (300, 5000):
         p = draw("squared", n=n)
         p.X = rng.normal(size=(n, p.X.shape[1]))
         f = p.kernel()
@@ -84,7 +85,7 @@ def test_the_mean_of_the_slopes_is_kept(loss, rule):
 
 
 def test_the_noise_is_that_of_typical_rows():
-    p, f = long_rows(n=2000)
+    _, f = long_rows(n=2000)
     norms = row_norms(f)
     got = smoothness(f, 1, 0)
     sample = smoothness(f, 1, 1)

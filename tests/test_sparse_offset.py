@@ -44,7 +44,7 @@ def draw(dtype=np.float64, long=False):
     """Return thin rows with a few columns that are far from 0, and targets."""
     rng = np.random.default_rng(0)
     A = rng.normal(size=(N, D)) * (rng.random((N, D)) < 0.05)
-    A[:, FAR] = [3.0, -100.0, 8.0] + rng.normal(size=(N, 3))
+    A[:, FAR] = rng.normal(size=(N, 3)) + np.array([3.0, -100.0, 8.0])
     A[rng.random(N) < 0.1, FAR[2]] = 0.0
     X = sp.csr_array(A.astype(dtype))
     if long:

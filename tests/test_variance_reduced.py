@@ -10,11 +10,11 @@ from sklearn.preprocessing import StandardScaler
 from newton import least_squares, log_loss_objective, newton, squared_objective
 from oracle import LOSSES, ROUNDING, STORAGES, draw
 from sgd_estimators import SGDLinearRegressor, SGDLogistic, SGDRidge
-from sgd_estimators._smoothness import smoothness
 from sgd_estimators._kernels.epoch import run_epoch
 from sgd_estimators._kernels.order import Order
 from sgd_estimators._kernels.preconditioned import Preconditioned
 from sgd_estimators._kernels.variance import Corrected
+from sgd_estimators._smoothness import smoothness
 from sgd_estimators.optimizers import SAGA, SVRG
 
 pytestmark = pytest.mark.filterwarnings(

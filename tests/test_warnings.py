@@ -14,7 +14,7 @@ from sgd_estimators import DivergenceWarning, SGDLogistic, SGDRidge
 from sgd_estimators.schedules import Cosine, Exponential, Linear
 
 rng = np.random.default_rng(0)
-X = rng.normal(size=(200, 4)) + [0, 5, 0, 0]
+X = rng.normal(size=(200, 4)) + np.array([0, 5, 0, 0])
 Y = X @ [1.0, -1, 2, 0] + rng.normal(size=200)
 LABEL = (Y > np.median(Y)).astype(int)
 
@@ -144,9 +144,11 @@ def test_a_search_says_each_reason_once():
         warnings.simplefilter("always")
         GridSearchCV(model, GRID, cv=3).fit(X, Y)
     assert len(always) == 37
-    with pytest.raises(ConvergenceWarning), warnings.catch_warnings():
+    search = GridSearchCV(model, GRID, error_score="raise")
+    with warnings.catch_warnings():
         warnings.simplefilter("error")
-        GridSearchCV(model, GRID, error_score="raise").fit(X, Y)
+        with pytest.raises(ConvergenceWarning):
+            search.fit(X, Y)
 
 
 def test_a_script_says_each_reason_once(tmp_path):

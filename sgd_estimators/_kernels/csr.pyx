@@ -173,7 +173,8 @@ cdef class CsrRows(Rows):
         mean, square = first / total, second / total
         with np.errstate(all="ignore"):  # of entries that are not finite
             second = square - mean * mean
-        if np.any((second <= 0.1 * square) & (mean != 0) & np.isfinite(square)):  # lost digits: about the mean
+        lost = (second <= 0.1 * square) & (mean != 0) & np.isfinite(square)
+        if lost.any():  # of their digits: once more, about the mean
             first[:], second[:] = 0.0, 0.0
             total = spreads(X.data, X.indices, X.indptr, numbers(rows), weight, mean, first,
                             second, stored)

@@ -66,7 +66,8 @@ def run_epochs(Objective f, Step move, double[:, ::1] W, Order order,
 
     The mean of the f_B of each epoch goes to losses. With a seed, the rows are shuffled
     before each, as they are in epochs `epoch`, `epoch` + 1, ... of that seed. With a
-    driver, the rates of an epoch are what it makes of `rate`, `least` at least.
+    driver, the rates of an epoch are what it makes of `rate`, `least` at least, and the
+    last epoch before a restart ends the call.
     """
     cdef Py_ssize_t e, k, made = 0, unwatched = BETWEEN
     cdef bint shuffled = seed is not None
@@ -89,6 +90,9 @@ def run_epochs(Objective f, Step move, double[:, ::1] W, Order order,
                 made += 1
                 if driver is not None:
                     driver.see(losses[e])
+                    if driver.restarts:
+                        progress.ends(losses[e])
+                        break
                 if progress.ends(losses[e]):
                     break
     finally:

@@ -16,5 +16,6 @@ class BoldDriver:
     factor: float
     highest: float
     top: float
+    restarts: bool
     def __init__(self, start: float, ceiling: float = math.inf) -> None: ...
     def see(self, loss: float) -> None: ...

@@ -68,6 +68,7 @@ cdef class BoldDriver:
     def __init__(self, double start, double ceiling=INFINITY):
         self.start, self.ceiling, self.before = start, ceiling, start
         self.factor, self.highest, self.top = 1.0, 1.0, 1.0
+        self.restarts = False  # with the next epoch: the noise is low before it
 
     cpdef void see(self, double loss) noexcept nogil:
         """Choose the factor of the next epoch after one of this mean loss."""
@@ -81,7 +82,8 @@ cdef class BoldDriver:
         else:
             factor = min(1.2 * last, self.top)
         factor = min(factor if factor >= LEAST * self.highest else self.top, self.ceiling)
-        if factor > RETURN * last:
+        self.restarts = factor > RETURN * last
+        if self.restarts:
             self.top *= SHRINK
         if factor > self.highest:
             self.top *= factor / self.highest
@@ -93,8 +95,8 @@ cdef class BoldDriver:
 
     def __getstate__(self):
         return (self.start, self.ceiling, self.before, self.factor, self.highest,
-                self.top)
+                self.top, self.restarts)
 
     def __setstate__(self, state):
         (self.start, self.ceiling, self.before, self.factor, self.highest,
-         self.top) = state
+         self.top, self.restarts) = state
