@@ -240,21 +240,26 @@ class Epochs(Loop):
         return super()._ahead(int(min(until)))
 
     @property
+    def _patience(self) -> int:
+        """How many epochs without a gain are enough."""
+        period = 16 if self.exact or self.driver is not None else self.schedule.period
+        return self.plan.n_iter_no_change * period
+
+    @property
     def _stalled(self) -> bool:
         """Whether epochs without a gain say that going on is in vain.
 
         Not while the rate is going to fall; of a schedule that never comes to rest, not
-        before the rate has halved since the last gain.
+        before the rate has fallen by a fifth since the last gain.
         """
         run, stalled = self.run, self.progress.stalled
         if self.settled < math.inf:
             stalled = min(stalled, int(run.epoch - self.settled))
-        period = 16 if self.exact or self.driver is not None else self.schedule.period
-        if stalled < self.plan.n_iter_no_change * period:
+        if stalled < self._patience:
             return False
         rates = run.history["rate"]
         before = rates[-min(len(rates), stalled + 1)]
-        return self.settled < math.inf or rates[-1] <= 0.5 * before
+        return self.settled < math.inf or rates[-1] <= 0.8 * before
 
     def evaluate(self) -> float:
         """Return f at the point to report, and keep it with its gradient."""
@@ -318,12 +323,12 @@ class Epochs(Loop):
             self._watch(run.losses[-1])
         stop = None
         if run.epoch == self.look or self._lowest:
-            run.looked = run.epoch
+            since, run.looked = run.epoch - run.looked, run.epoch
             if self.evaluate() > self.limit:
                 self.evaluated = None
                 return self._recover()
             assert self.evaluated is not None
-            gains, certified = self._judge(self.evaluated)
+            gains, certified = self._judge(self.evaluated, since)
             if certified:
                 stop = "certified"
             elif self._stalled and not gains:
@@ -359,8 +364,10 @@ class Epochs(Loop):
         restarts = self.driver is not None and self.driver.restarts
         return restarts and self.run.epoch - self.run.looked >= LOOK // 2
 
-    def _judge(self, at: Evaluation) -> tuple[bool, bool]:
+    def _judge(self, at: Evaluation, since: int) -> tuple[bool, bool]:
         """Note f; return whether it is better than it was, and whether it is certified.
+
+        A gain is one of `tol` as often as patience would have ended `since` then.
 
         As f - f* is at least ||grad f||^2 / (2 L), most points need no bound.
         """
@@ -370,15 +377,16 @@ class Epochs(Loop):
         if at.value < before:
             run.best = at.value, at.W
         gain, enough = before - at.value, self.plan.tol * max(run.floor - at.value, 0.0)
+        least = enough * max(1.0, since / self._patience)
         remembers = self.estimate.remembers is not None
         steep = float(np.vdot(at.G, at.G)) > 2 * self.curvature * enough
         if steep and enough > 0 and not remembers:
-            return gain > enough, False
+            return gain > least, False
         gap = self.bound(at)[0]
         record["gap"][-1] = total = float(gap.sum())
         nearer = remembers and total < 0.5 * run.nearest
         run.nearest = total if nearer else run.nearest
-        return nearer or gain > enough, self.certified(at, gap)
+        return nearer or gain > least, self.certified(at, gap)
 
     def _score(self) -> str | None:
         """Note the validation score; stop when it no longer rises."""

@@ -177,7 +177,8 @@ def row_norms(f: Objective) -> Array:
         found = np.concatenate([norms_inside(f, A) for _, A in blocks])
     else:
         share = 1 / np.asarray(f.rows.scale) ** 2
-        found = np.concatenate([part for _, part in f.rows.norms(f.indices, share)])
+        parts = [part for _, part in f.rows.norms(f.indices, share)]
+        found = np.concatenate(parts) if len(parts) > 1 else parts[0]
         found += f.rows.fit_intercept
     if f.weight is not None:
         found *= f.take(f.weight)

@@ -12,9 +12,12 @@ from sklearn.utils import assert_all_finite
 from ._kernels.checksum import checksum
 from ._kernels.losses import Logistic, Softmax
 from ._kernels.objective import Objective
+from ._kernels.rows import span
 
 Array = NDArray[np.float64]
 Metric = tuple[Array, Array]
+
+BLOCK = 1 << 16  # rows that a sum over targets takes at a time
 
 ENOUGH = 200  # rows that a judgement takes
 CHANCE = 5.0  # by which a loss may be off over the root of the rows, relative
@@ -91,11 +94,15 @@ def constant(f: Objective, before: Array, now: Array, share: float) -> Array:
 
 def value_of_constant(f: Objective, W: Array) -> float:
     """Return f at constant scores, the intercepts of W: it asks for no look at X."""
-    y = f.take(f.y)
-    weight = np.ones(len(y)) if f.weight is None else f.take(f.weight)
     scores = W[:, -1] if f.rows.fit_intercept else np.zeros(f.n_outputs)
-    Z = np.tile(scores, (len(y), 1))
-    return float(f.loss.slopes(y, weight, Z)) / f.total_weight
+    total, size = 0.0, min(f.n_active, BLOCK)
+    ones = np.ones(size)
+    for begin in range(0, f.n_active, size):
+        part = span(f.indices[begin : begin + size])
+        y = f.y[part]
+        weight = ones[: len(y)] if f.weight is None else f.weight[part]
+        total += float(f.loss.slopes(y, weight, np.tile(scores, (len(y), 1))))
+    return total / f.total_weight
 
 
 @dataclass

@@ -188,6 +188,7 @@ def test_a_thread_that_an_interrupt_left_in_a_block_has_it_alone(monkeypatch):
     n, d = 60_000, 20
     X, y = rng.normal(size=(n, d)), rng.integers(2, size=(n, 1)).astype(float)
     f = kernel.Objective(as_rows(X, True), Logistic(), y, np.ones(1))
+    f.n_jobs = 2
     W = rng.normal(size=(1, d + 1))
     value, G = f.value_and_gradient(W)
     before = f.blocks()

@@ -152,13 +152,13 @@ def test_plain_shuffle_draws_pairs_uniformly():
 
 def test_runs_are_as_long_as_the_noise_allows_and_not_sought_at_any_price():
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(20_000, 30))
-    noise = rng.normal(size=20_000)
+    X = rng.normal(size=(40_000, 30))
+    noise = rng.normal(size=40_000)
     W = np.zeros((1, 31))
     assert run_length(objective(X, noise), W, 256, 0) >= 32
     alike = np.repeat(X[::200], 200, axis=0), np.repeat(noise[::200], 200)
     assert run_length(objective(*alike), W, 256, 0) <= 4
-    wide = sparse.random_array((20_000, 50_000), density=4e-4, rng=rng, format="csr")
+    wide = sparse.random_array((40_000, 50_000), density=4e-4, rng=rng, format="csr")
     # Gradients there would cost hundreds of passes.
     assert run_length(objective(wide, noise), np.zeros((1, 50_001)), 256, 0) == 1
 

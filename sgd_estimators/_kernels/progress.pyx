@@ -7,6 +7,7 @@ cdef enum:
     RETURN = 10  # a rise by more than this factor is a restart
 
 cdef double THRESHOLD = 1e-4  # of the whole fall so far: less is the noise floor
+cdef double STEEP = 1 / 3.0   # of it: the rate is far too small
 cdef double LEAST = 0.01      # of the highest factor: below, the rate begins again
 cdef double SHRINK = 0.9      # from one restart to the next
 
@@ -51,9 +52,9 @@ cdef class Progress:
 cdef class BoldDriver:
     """The factor of the rate under ``schedule="auto"``, from the losses so far.
 
-    After each epoch: if the mean loss fell by more than a small part of its whole fall so
-    far, the factor doubles at its highest value and grows by a fifth below it; if not, it
-    is halved. Under 1 % of its highest value it returns, to nine tenths of where it came
+    After each epoch: if the mean loss fell by less than a ten-thousandth of its whole fall
+    so far, the factor is halved; if by a third of it, and the factor is at its highest
+    value, it is doubled; else it grows by a fifth. Under 1 % of its highest value it returns, to nine tenths of where it came
     from last: noise has gone, and directions of little curvature want large steps. The
     bold driver of Battiti (1989) with the warm restarts of Loshchilov & Hutter (2017).
 
@@ -78,7 +79,7 @@ cdef class BoldDriver:
         if self.before - loss <= THRESHOLD * fallen + 1e-14 * fabs(self.before):
             factor = last / 2
         elif last == self.highest:
-            factor = 2 * last
+            factor = (2 if self.before - loss > STEEP * fallen else 1.2) * last
         else:
             factor = min(1.2 * last, self.top)
         factor = min(factor if factor >= LEAST * self.highest else self.top, self.ceiling)

@@ -132,7 +132,7 @@ class TestAll:
 
     def test_verbose_prints(self, Model, y, as_csr, capsys):
         plain(Model, verbose=10).fit(self.data(as_csr), y)
-        assert "objective" in capsys.readouterr().out
+        assert "loss" in capsys.readouterr().out
 
     def test_a_larger_penalty_gives_smaller_coefficients(self, Model, y, as_csr):
         name = "C" if Model is SGDLogistic else "alpha"
