@@ -135,7 +135,7 @@ bench: build $(VENV)/.extra-bench $(VENV)/.peers
 	$(BIN)/python benchmarks/against_peers $(BENCH_ARGS)
 
 # What these test is above the kernels, and the same on any build of them.
-ABOVE := common docs display display_descent export labels lecture migration search
+ABOVE := common demo docs display display_descent export labels lecture migration search
 
 # A build beside the release build, put before it on the path. It runs from its own folder,
 # so that no subprocess of a test imports the release kernels from the current one.

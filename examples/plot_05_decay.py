@@ -14,7 +14,6 @@ from sgd_estimators.display import ScheduleDisplay
 from sgd_estimators.schedules import Constant, Exponential, InverseTime, Linear
 
 N, START = 400, 0.5  # updates, and the rate of the first
-STYLES = ("-", "--", "-.", ":", (0, (6, 2)))
 
 # %%
 # Each schedule with its formula. The last one is the lecture's :math:`k (1 - i/n)`.
@@ -35,10 +34,11 @@ for name, (schedule, formula) in rules.items():
 # %%
 # What they do to a gradient with noise, f(x) = ½‖x‖² in 50 dimensions: the constant rate
 # stays in a cloud around the minimum, whose height is proportional to the rate.
+lines = ax.lines
 _, ax = plt.subplots(layout="constrained")
 given = {"learning_rate": START, "max_iter": N, "tol": 0.0}
 ends = {}
-for (name, (schedule, _)), dashes in zip(rules.items(), STYLES, strict=True):
+for (name, (schedule, _)), line in zip(rules.items(), lines, strict=True):
     rng = np.random.default_rng(0)
     end = minimize(
         lambda x: 0.5 * x @ x,
@@ -48,7 +48,7 @@ for (name, (schedule, _)), dashes in zip(rules.items(), STYLES, strict=True):
         **given,
     )
     values = 0.5 * np.sum(end.trajectory**2, axis=1)
-    ax.semilogy(values, ls=dashes, label=name)
+    ax.semilogy(values, color=line.get_color(), ls=line.get_linestyle(), label=name)
     ends[name] = values[-50:].mean()
     print(f"{name:<26} f = {ends[name]:.3f} at the end")
 ax.set(xlabel="updates", ylabel="f")

@@ -34,10 +34,12 @@ for _ in range(10):
 # %%
 # SGD: an epoch costs a pass, in which it makes many small steps. It begins at the same w.
 
-sgd = SGDLogistic(optimizer="sgd", fit_intercept=False, tol=1e-9, random_state=0).fit(X, y)
+path = [np.zeros((1, 30))]
+sgd = SGDLogistic(optimizer="sgd", fit_intercept=False, tol=1e-9, random_state=0)
+sgd.set_params(callbacks=lambda model, _: path.append(model.coef_)).fit(X, y)
 best = min(newton)
 excess = (np.array(newton) - best) / (newton[0] - best)
-noisy = (np.append(newton[0], sgd.history_["objective"]) - best) / (newton[0] - best)
+noisy = (np.array([f.value_and_gradient(w)[0] for w in path]) - best) / (newton[0] - best)
 
 # %%
 # SGD is far ahead after one pass. Near the optimum Newton's digits double at each step,

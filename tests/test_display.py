@@ -71,6 +71,13 @@ def test_a_curve_has_the_epochs_where_f_was_evaluated():
     np.testing.assert_array_equal(line.get_ydata(), model.history_["objective"][seen])
 
 
+def test_a_curve_of_one_point_can_be_seen():
+    model = SGDRidge(random_state=0).fit(X, Y)  # "auto": one epoch
+    (line,) = TrainingCurveDisplay.from_estimator(model).lines_
+    assert np.isfinite(line.get_ydata()).sum() == 1
+    assert line.get_marker() == "."
+
+
 def test_runs_share_an_axis_and_are_told_apart():
     names = [f"run {k}" for k in range(7)]
     axes = pyplot.figure().subplots()
