@@ -5,7 +5,8 @@ one f, the mean loss (half the squared error, or the log-loss) + penalty / 2 ||w
 excess is (f - f*) / (f0 - f*): f* is that of the exact solver, which is the closed form, or
 Newton's method run to 1e-10, and f0 that of the best constant. The bound is what our model
 says of its own excess, by gap_. Seconds are those of a whole fit, the best of three, on one
-thread. "auto" and SVRG may need fewer epochs than the others: they end when certified.
+thread; coef_ is the largest difference over the largest coefficient. "auto" and SVRG may
+make fewer epochs than the others: they end when certified.
 """
 
 import warnings
@@ -75,13 +76,13 @@ def models(problem, epochs):
 
 def compare_by_default(problems):
     """Print a table of default parameters on raw columns, beside the exact solver."""
-    rows = ["data model score (theirs) excess bound coef_ seconds (theirs)".split()]
+    rows = ["default score (theirs) excess bound coef_ seconds (theirs)".split()]
     for problem in problems:
         ours, exact = clone(problem.ours).set_params(random_state=0), clone(problem.exact)
         a, b = problem.measure(ours), problem.measure(exact)
         apart = np.abs(ours.coef_ - exact.coef_).max() / np.abs(exact.coef_).max()
-        row = [problem.name, type(ours).__name__, a["score"], b["score"], a["excess"]]
-        rows.append([*row, a["bound"], small(apart), a["seconds"], b["seconds"]])
+        row = [problem.title, a["score"], b["score"], a["excess"], a["bound"], small(apart)]
+        rows.append([*row, a["seconds"], b["seconds"]])
     table(rows)
 
 
@@ -90,7 +91,7 @@ def compare_sgd(problems, epochs):
     tables = {name: [] for name in ("score", "f", "excess", "bound", "seconds")}
     for problem in problems:
         found = {k: problem.measure(model) for k, model in models(problem, epochs).items()}
-        label = f"{problem.name.split(',')[0]}, {type(problem.ours).__name__}"
+        label = problem.title.rsplit(",", 1)[0]  # without the size
         for name, rows in tables.items():
             rows.append([label, *(values[name] for values in found.values())])
     for name, rows in tables.items():
@@ -131,7 +132,7 @@ def draw_courses(problem, epochs, by_epochs, by_seconds):
         ax.set_xscale("symlog", linthresh=least, linscale=0.5)  # a curve begins at 0
         ax.set(yscale="log", ylim=(LOWEST / 2, 2), xlabel=unit)
         ax.set_ylabel("(f - f*) / (f0 - f*), best so far")
-        ax.set_title(f"{type(problem.ours).__name__}, {problem.name}, standardised")
+        ax.set_title(f"{problem.title}, standardised")
         ax.grid(alpha=0.3)
 
 

@@ -24,6 +24,11 @@ class Problem:
     exact: Any
     sgd: Any = None
 
+    @property
+    def title(self):
+        """Model and data."""
+        return f"{type(self.ours).__name__}, {self.name}"
+
     def f(self, model):
         """Return f at a fitted model, of any kind."""
         X, y = self.X, self.y
@@ -70,24 +75,26 @@ class Problem:
 
     def course(self, name, model):
         """Return the epochs, seconds and excess of a model's curve, which begins at f0."""
-        points = [(0, 0.0, 1.0)]
-        if name == "their SGD":  # each point is a fit of its own
-            for epochs in np.unique(np.geomspace(1, model.max_iter, 8).astype(int)):
-                seconds = self.fit(model.set_params(max_iter=epochs))
-                points.append((epochs, seconds, self.excess(model)))
-        elif name == "exact":
-            points.append((np.nan, self.fit(model), self.excess(model)))
+        if name == "exact":
+            epochs, seconds, excess = np.nan, self.fit(model), self.excess(model)
+        elif name == "their SGD":  # each point is a fit of its own
+            epochs = np.unique(np.geomspace(1, model.max_iter, 8).astype(int))
+            fits = [clone(model).set_params(max_iter=k) for k in epochs]
+            seconds, excess = zip(
+                *((self.fit(m), self.excess(m)) for m in fits), strict=True
+            )
         else:
-            begun = time.perf_counter()
+            excess = []
 
             def note(model, record):
-                nonlocal begun
-                now = time.perf_counter()
-                points.append((len(points), now - begun, self.excess(model)))
-                begun += time.perf_counter() - now  # f is not a part of the fit
+                excess.append(self.excess(model))
 
             clone(model).set_params(callbacks=note).fit(self.X, self.y)
-        return np.transpose(points)
+            whole, own = self.fit(model), model.history_["seconds"]
+            epochs = np.arange(1, len(own) + 1)
+            # What is not the epochs' own, such as checks and bounds, is put before them.
+            seconds = max(whole - own.sum(), 0) + np.cumsum(own)
+        return np.r_[0, epochs], np.r_[0, seconds], np.r_[1, excess]
 
 
 def small(value):

@@ -64,7 +64,7 @@ def test_the_picture_can_be_seen(demo):
             check_curves(ax)
             assert ax.get_xlabel() == unit
             assert (ax.get_xscale(), ax.get_yscale()) == ("symlog", "log")
-            assert type(problem.ours).__name__ in ax.get_title()
+            assert problem.title in ax.get_title()
         names = [line.get_label() for line in by_epochs.lines]
         assert names == [*NAMES, "their SGD"]
         assert by_epochs.lines[1].get_xdata().tolist() == list(range(7))
@@ -109,7 +109,7 @@ def test_the_demo_prints_its_tables_and_writes_its_picture(
         [cell.strip() for cell in line.split("|")[1:-1]] for line in lines if "|" in line
     ]
     heads = [row[0] for row in rows]
-    assert len(rows[heads.index("data")]) == 9
+    assert len(rows[heads.index("default")]) == 8
     for quantity in ("score", "f", "excess", "bound", "seconds"):
         begin = heads.index(quantity)
         head, _, *values = rows[begin : begin + 6]
