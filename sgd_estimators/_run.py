@@ -421,7 +421,8 @@ class Epochs(Loop):
         if self.exact:  # f may rise while its dual does, too
             return math.inf
         if self.plan.fresh:
-            return float(max(4 * run.highest, 2 * np.nan_to_num(run.begun)))
+            known = not math.isnan(run.begun)
+            return max(4 * run.highest, 2 * run.begun if known else 0.0)
         return 4 * max(run.floor, run.begun)
 
     def _recover(self) -> str | None:

@@ -54,9 +54,10 @@ cdef class BoldDriver:
 
     After each epoch: if the mean loss fell by less than a ten-thousandth of its whole fall
     so far, the factor is halved; if by a third of it, and the factor is at its highest
-    value, it is doubled; else it grows by a fifth. Under 1 % of its highest value it returns, to nine tenths of where it came
-    from last: noise has gone, and directions of little curvature want large steps. The
-    bold driver of Battiti (1989) with the warm restarts of Loshchilov & Hutter (2017).
+    value, it is doubled; else it grows by a fifth. Under 1 % of its highest value it
+    returns, to nine tenths of where it came from last: noise has gone, and directions of
+    little curvature want large steps. The bold driver of Battiti (1989) with the warm
+    restarts of Loshchilov & Hutter (2017).
 
     Parameters
     ----------
