@@ -50,8 +50,8 @@ validation_fraction : float, default=0.1
     The part of the rows held out with `early_stopping`, in (0, 1), unless `fit` is given
     ``X_val, y_val``.
 n_iter_no_change : int, default=5
-    Judgements without a gain of ``tol (f_0 - f)`` that end the run: epochs, or turns of
-    16 with the automatic schedule.
+    Epochs without a gain of ``tol (f_0 - f)`` that end the run where f is evaluated next;
+    with the automatic schedule, turns of 16. Not before a schedule's horizon.
 scoring : str or callable, default=None
     The validation score, as in scikit-learn; None is the model's own `score`. A callable
     ``scorer(model, X, y)`` gets the rows themselves, for which those held out are copied,
@@ -103,7 +103,8 @@ learning_rate_, optimizer_
     rate.
 history_ : dict of ndarray
     A value for each epoch of "loss" (the mean of the batches' f_B), "rate", "seconds",
-    "objective", "gap" (both NaN where f was not evaluated) and "score".
+    "objective", "gap" (both NaN where f was not evaluated) and "score". f is evaluated
+    after epochs 8, 16, ..., later after a quarter of those so far, and the last one.
 
 Warns
 -----

@@ -68,9 +68,12 @@ class Regressor(MultiOutputMixin, RegressorMixin, LinearSGD):
         The metric is that of all rows seen so far, and so is the weight S that the
         penalty is divided by. A call with the very rows of the call before counts them
         once, so that k such calls are ``fit(max_iter=k)``. On new rows the automatic
-        schedule is 1 / sqrt(1 + t / 10), t updates of the stream, and there is no bound:
-        ``gap_`` is infinite, and ``objective_`` is f on these rows, their weights relative
-        to the mean one so far. Rows that all weigh 0 change nothing.
+        schedule is 1 / sqrt(1 + s t / 30), t updates of the stream and s the part of noise
+        in what the rate is made of, and 1 for rules that shorten their own steps. A model
+        that predicts new rows worse than the best constant of those before warns, and an
+        automatic rate begins again, smaller. There is no bound: ``gap_`` is infinite, and
+        ``objective_`` is f on these rows, their weights relative to the mean one
+        so far. Rows that all weigh 0 change nothing.
 
         Parameters
         ----------

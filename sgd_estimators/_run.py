@@ -104,7 +104,7 @@ class Epochs(Loop):
         if self.automatic and not plan.fresh:
             if run.driver is None:
                 ceiling = math.inf if plan.learning_rate is None else 1.0
-                run.driver = BoldDriver(run.floor, ceiling)
+                run.driver = BoldDriver(run.floor, ceiling, self.n_batches > 1)
             self.driver = run.driver
             self.driver.start = run.floor
         if plan.schedule != "auto":
@@ -438,7 +438,7 @@ class Epochs(Loop):
         run.rate /= 4
         if self.driver is not None:
             run.rate *= self.driver.factor
-            run.driver = self.driver = BoldDriver(run.floor, 1.0)
+            run.driver = self.driver = BoldDriver(run.floor, 1.0, self.n_batches > 1)
         self.progress.stalled = 0
         run.losses = series()
         return None

@@ -14,9 +14,9 @@ from ._kernels.preconditioned import Preconditioned
 
 Array = NDArray[np.float64]
 
-ENTRIES = 1 << 14  # of the sample's rows, or so much of all:
+ENTRIES = 1 << 13  # of the sample's rows, or so much of all:
 SHARE = 1 / 32
-FEWEST, MOST = 512, 1024  # of its rows
+FEWEST, MOST = 256, 512  # of its rows
 MEMORY = 1 << 23  # entries that they have at most
 NARROW = 32  # columns up to which their products are cheaper than those with rows
 TURNS = 8  # of the power iteration

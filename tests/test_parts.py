@@ -139,7 +139,7 @@ def test_every_rule_learns_in_spite_of_outliers(rule, kind):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = objective(model.fit(X, y), X, y)
-        assert (found - best) / (first - best) < (0.3 if rule in SHORT else 0.1)
+        assert (found - best) / (first - best) < (0.4 if rule in SHORT else 0.1)
 
 
 @pytest.mark.parametrize("store", [np.asarray, sp.csr_array])

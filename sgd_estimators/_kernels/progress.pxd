@@ -12,5 +12,5 @@ cdef class Progress:
 cdef class BoldDriver:
     cdef public double start, ceiling
     cdef readonly double before, factor, highest, top
-    cdef readonly bint restarts
+    cdef readonly bint noisy, restarts
     cpdef void see(self, double loss) noexcept nogil

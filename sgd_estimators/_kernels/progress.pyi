@@ -16,6 +16,9 @@ class BoldDriver:
     factor: float
     highest: float
     top: float
+    noisy: bool
     restarts: bool
-    def __init__(self, start: float, ceiling: float = math.inf) -> None: ...
+    def __init__(
+        self, start: float, ceiling: float = math.inf, noisy: bool = True
+    ) -> None: ...
     def see(self, loss: float) -> None: ...

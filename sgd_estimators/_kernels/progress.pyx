@@ -65,22 +65,27 @@ cdef class BoldDriver:
         f where the run begins.
     ceiling : float, default=inf
         The factor is never more: 1 for a rate that the user set.
+    noisy : bool, default=True
+        Without noise, as of a full batch, the factor doubles wherever the loss falls.
     """
 
-    def __init__(self, double start, double ceiling=INFINITY):
+    def __init__(self, double start, double ceiling=INFINITY, bint noisy=True):
         self.start, self.ceiling, self.before = start, ceiling, start
         self.factor, self.highest, self.top = 1.0, 1.0, 1.0
+        self.noisy = noisy
         self.restarts = False  # with the next epoch: the noise is low before it
 
     cpdef void see(self, double loss) noexcept nogil:
         """Choose the factor of the next epoch after one of this mean loss."""
         cdef double fallen = max(self.start - min(self.before, loss), 0.0)
         cdef double factor, last = self.factor
+        cdef bint steep
         # The last term: a fall by less is rounding.
         if self.before - loss <= THRESHOLD * fallen + 1e-14 * fabs(self.before):
             factor = last / 2
         elif last == self.highest:
-            factor = (2 if self.before - loss > STEEP * fallen else 1.2) * last
+            steep = not self.noisy or self.before - loss > STEEP * fallen
+            factor = (2 if steep else 1.2) * last
         else:
             factor = min(1.2 * last, self.top)
         factor = min(factor if factor >= LEAST * self.highest else self.top, self.ceiling)
@@ -97,8 +102,8 @@ cdef class BoldDriver:
 
     def __getstate__(self):
         return (self.start, self.ceiling, self.before, self.factor, self.highest,
-                self.top, self.restarts)
+                self.top, self.noisy, self.restarts)
 
     def __setstate__(self, state):
         (self.start, self.ceiling, self.before, self.factor, self.highest,
-         self.top, self.restarts) = state
+         self.top, self.noisy, self.restarts) = state
