@@ -27,6 +27,7 @@ Array = NDArray[np.float64]
 LOOK = 8  # epochs at least between evaluations of f
 GROWTH = 4  # later, they come after so much of the epochs before
 MAX_CUTS = 20
+LONG = 16  # times the patience
 
 
 class Evaluation(NamedTuple):
@@ -242,7 +243,7 @@ class Epochs(Loop):
     @property
     def _patience(self) -> int:
         """How many epochs without a gain are enough."""
-        period = 16 if self.exact or self.driver is not None else self.schedule.period
+        period = LONG if self.exact or self.driver is not None else self.schedule.period
         return self.plan.n_iter_no_change * period
 
     @property
@@ -250,7 +251,7 @@ class Epochs(Loop):
         """Whether epochs without a gain say that going on is in vain.
 
         Not while the rate is going to fall; of a schedule that never comes to rest, not
-        before the rate has fallen by a fifth since the last gain.
+        before the rate has halved since the last gain, or fallen by a fifth in a long time.
         """
         run, stalled = self.run, self.progress.stalled
         if self.settled < math.inf:
@@ -259,7 +260,8 @@ class Epochs(Loop):
             return False
         rates = run.history["rate"]
         before = rates[-min(len(rates), stalled + 1)]
-        return self.settled < math.inf or rates[-1] <= 0.8 * before
+        part = 0.8 if stalled >= LONG * self._patience else 0.5
+        return self.settled < math.inf or rates[-1] <= part * before
 
     def evaluate(self) -> float:
         """Return f at the point to report, and keep it with its gradient."""
