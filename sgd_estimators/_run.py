@@ -295,7 +295,7 @@ class Epochs(Loop):
 
     def certified(self, at: Evaluation, gap: Array) -> bool:
         """Return whether gap <= tol (f0 - f + gap) + rounding, output by output."""
-        if not np.isfinite(gap).all():
+        if self.plan.fresh or not np.isfinite(gap).all():
             return False
         begin: Any = floors(self.f) if len(gap) > 1 else self.run.floor
         wanted = self.plan.tol * (begin - at.parts + gap) + 1e-14 * np.abs(begin)

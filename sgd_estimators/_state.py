@@ -5,7 +5,7 @@ import pickle
 from array import array
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -214,19 +214,20 @@ class Run:
         except NOT_PICKLED:
             step, rule = self.step, self.rule
             self.step, self.rule, self.lost = None, None, True
-        return replace(
-            self,
-            W=self.W.copy(),
-            step=step,
-            rule=rule,
-            lost=self.lost and step is None,
-            progress=copy(self.progress),
-            driver=copy(self.driver),
-            losses=self.losses[:],
-            scores=self.scores[:],
-            watch=replace(self.watch),
-            history={name: values[:] for name, values in self.history.items()},
-        )
+        found = object.__new__(type(self))  # in a stream, each call makes one
+        found.__dict__ |= self.__dict__ | {
+            "W": self.W.copy(),
+            "step": step,
+            "rule": rule,
+            "lost": self.lost and step is None,
+            "progress": copy(self.progress),
+            "driver": copy(self.driver),
+            "losses": self.losses[:],
+            "scores": self.scores[:],
+            "watch": copy(self.watch),
+            "history": {name: values[:] for name, values in self.history.items()},
+        }
+        return found
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what skops can look at before it loads: arrays in the place of series.

@@ -101,7 +101,9 @@ def value_of_constant(f: Objective, W: Array) -> float:
         part = span(f.indices[begin : begin + size])
         y = f.y[part]
         weight = ones[: len(y)] if f.weight is None else f.weight[part]
-        total += float(f.loss.slopes(y, weight, np.tile(scores, (len(y), 1))))
+        Z = np.empty((len(y), f.n_outputs))
+        Z[:] = scores
+        total += float(f.loss.slopes(y, weight, Z))
     return total / f.total_weight
 
 
