@@ -130,6 +130,7 @@ class Estimate:
         seed = run.seed if self.plan.shuffle else None
         if self._compiled():
             W = run.W if self.inside is None else self.inside.inside(run.W)
+            low = run.low if self.inside is None else None
             try:
                 return run_epochs(
                     self.batches,
@@ -146,10 +147,13 @@ class Estimate:
                     driver,
                     run.rate,
                     run.safe,
+                    low,
                 )
             finally:
                 if self.inside is not None:
                     run.W = self.inside.outside(W)
+                    if losses[0] <= progress.lowest:
+                        run.low = run.W.copy()
         for made, taken in enumerate(rates, 1):
             if driver is not None:
                 taken[:] = max(run.rate * driver.factor, run.safe)
@@ -160,7 +164,10 @@ class Estimate:
             loss = losses[made - 1] = self._epoch(order, taken)
             if driver is not None:
                 driver.see(loss)
-            if progress.ends(loss) or (driver is not None and driver.restarts):
+            last = progress.ends(loss)
+            if loss == progress.lowest:
+                run.low = run.W.copy()
+            if last or (driver is not None and driver.restarts):
                 break
         return made
 

@@ -82,6 +82,8 @@ class Epochs(Loop):
             self._begin_data()
         if run.progress is None:
             run.progress = Progress(run.floor, plan.tol)
+        if run.low is None:
+            run.low = run.W.copy()
         if plan.callback and run.mark is None:  # for a model that is kept on the way
             run.mark = mark(self.f, run.W.copy(), *self.f.value_and_gradient(run.W))
         self.progress = run.progress
@@ -430,6 +432,10 @@ class Epochs(Loop):
     def _recover(self) -> str | None:
         """Return to the best point; cut an automatic rate and go on, else stop."""
         run = self.run
+        if run.low is not None and not self.plan.fresh:  # not evaluated, maybe
+            value = self._value(run.low)
+            if math.isfinite(value) and (run.best is None or value < run.best[0]):
+                run.best = value, run.low.copy()
         run.W = _auto.start(self.f) if run.best is None else run.best[1].copy()
         run.step, run.rule = self._new_step(), None
         self._meet()

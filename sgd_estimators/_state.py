@@ -104,6 +104,7 @@ class Run:
     looked: int = 0  # the epoch in which f was evaluated last
     t: int = 0
     best: tuple[float, Array] | None = None
+    low: Array | None = None  # W after the epoch of the lowest mean loss
     best_score: tuple[float, Array] | None = None
     nearest: float = math.inf  # the gap at the last gain of a run without noise
     lost: bool = False  # the step's state and the rule's, in a copy
@@ -120,7 +121,7 @@ class Run:
     def forget(self) -> None:
         """Drop what belongs to the data: floors, bests, counters; keep the iterate."""
         self.floor = self.begun = math.nan
-        self.best = self.best_score = self.progress = self.mark = None
+        self.best = self.best_score = self.progress = self.mark = self.low = None
         self.scores = series()
         self.unlearn()
 
@@ -136,6 +137,7 @@ class Run:
         if self.best is not None:
             self.W = self.best[1].copy()
         self.step, self.rate, self.progress, self.driver = None, math.nan, None, None
+        self.low = None
         self.rule = self.roots = self.memory = None
         self.safe, self.nearest = 0.0, math.inf
         self.batch_size = batch_size
@@ -194,6 +196,8 @@ class Run:
         self.W, self.metric = moved(self.W), new
         if self.best is not None:
             self.best = self.best[0], moved(self.best[1])
+        if self.low is not None:
+            self.low = moved(self.low)
         if self.best_score is not None:
             self.best_score = self.best_score[0], moved(self.best_score[1])
         return moved
@@ -220,6 +224,7 @@ class Run:
             "step": step,
             "rule": rule,
             "lost": self.lost and step is None,
+            "low": None if self.low is None else self.low.copy(),
             "progress": copy(self.progress),
             "driver": copy(self.driver),
             "losses": self.losses[:],

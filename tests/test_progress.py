@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
@@ -154,3 +155,30 @@ def test_a_falling_rate_without_a_horizon_may_end_a_run():
     model.set_params(random_state=0).fit(X, SCORE)
     assert model.stop_reason_ in ("no_improvement", "certified")
     assert model.n_iter_ < 500
+
+
+@pytest.mark.parametrize("data", [X, sp.csr_array(X)], ids=["array", "csr"])
+@pytest.mark.parametrize("preconditioner", ["diagonal", "hessian"])
+def test_a_run_that_diverges_goes_on_from_its_lowest_loss(data, preconditioner):
+    class TooLong(SGD):
+        """A rate that holds at first and is too long from the fourth epoch on."""
+
+        steps = 0
+
+        def start(self, n_params):
+            step = super().start(n_params)
+
+            def move(x, g, rate):
+                self.steps += 1
+                step(x, g, rate * (1e6 if 141 < self.steps < 145 else 1))
+
+            return move
+
+    model = SGDRidge(optimizer=TooLong(), batch_size=64, max_iter=8, random_state=0)
+    model.set_params(preconditioner=preconditioner)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        loss = model.fit(data, SCORE).history_["loss"]
+    assert model._run.cuts == 1
+    assert loss[3] > 10 * loss[0]  # 47 batches an epoch
+    assert loss[4] < 1.1 * loss[2] < loss[0]

@@ -31,4 +31,5 @@ def run_epochs(
     driver: BoldDriver | None = None,
     rate: float = 1.0,
     least: float = 0.0,
+    low: NDArray[np.float64] | None = None,
 ) -> int: ...

@@ -61,20 +61,24 @@ def run_epoch(Objective f, Step move, double[:, ::1] W, Order order,
 def run_epochs(Objective f, Step move, double[:, ::1] W, Order order,
                Py_ssize_t batch_size, double[:, ::1] rates, double[::1] losses,
                Progress progress, seed=None, Py_ssize_t epoch=0, Rate rule=None,
-               BoldDriver driver=None, double rate=1.0, double least=0.0):
+               BoldDriver driver=None, double rate=1.0, double least=0.0, low=None):
     """Do that once for each row of rates, or until `progress` ends it; return how often.
 
     The mean of the f_B of each epoch goes to losses. With a seed, the rows are shuffled
     before each, as they are in epochs `epoch`, `epoch` + 1, ... of that seed. With a
     driver, the rates of an epoch are what it makes of `rate`, `least` at least, and the
-    last epoch before a restart ends the call.
+    last epoch before a restart ends the call. W after the epoch of the lowest loss so far
+    goes to low.
     """
     cdef Py_ssize_t e, k, made = 0, unwatched = BETWEEN
     cdef bint shuffled = seed is not None
     cdef unsigned long long key = seed or 0
     scratch = aligned(2, (f.n_params + 7) // 8 * 8)[:, :f.n_params]
     scratch[0] = np.ravel(W)
-    cdef double[::1] x = scratch[0], g = scratch[1]
+    cdef double[::1] x = scratch[0], g = scratch[1], lowest = x[:0]
+    cdef bint last
+    if low is not None:
+        lowest = low.reshape(-1)
     try:
         with nogil:
             for e in range(rates.shape[0]):
@@ -88,12 +92,13 @@ def run_epochs(Objective f, Step move, double[:, ::1] W, Order order,
                 losses[e] = visit(f, move, x, g, order, batch_size, rates[e], rule,
                                   &unwatched)
                 made += 1
+                last = progress.ends(losses[e])
+                if losses[e] == progress.lowest and lowest.shape[0] > 0:
+                    lowest[:] = x
                 if driver is not None:
                     driver.see(losses[e])
-                    if driver.restarts:
-                        progress.ends(losses[e])
-                        break
-                if progress.ends(losses[e]):
+                    last = last or driver.restarts
+                if last:
                     break
     finally:
         np.asarray(W)[...] = scratch[0].reshape(W.shape[0], W.shape[1])
