@@ -181,4 +181,4 @@ def test_a_run_that_diverges_goes_on_from_its_lowest_loss(data, preconditioner):
         loss = model.fit(data, SCORE).history_["loss"]
     assert model._run.cuts == 1
     assert loss[3] > 10 * loss[0]  # 47 batches an epoch
-    assert loss[4] < 1.1 * loss[2] < loss[0]
+    assert loss[4] < 1.1 * loss[2] < 0.7 * 0.5 * np.var(SCORE)  # not from the start again
