@@ -53,7 +53,7 @@ cdef class Order:
             self._first_runs[s + 1] = (
                 self._first_runs[s] + (self._cuts[s + 1] - self._cuts[s]) // self.run_length
             )
-        self._runs = np.empty(self._first_runs[S], np.intc)
+        self._runs = np.empty(max(1, self._first_runs[S]), np.intc)  # to point at
         for s in range(S):
             for i in range(self._first_runs[s + 1] - self._first_runs[s]):
                 self._runs[self._first_runs[s] + i] = i
