@@ -132,6 +132,7 @@ docs: build $(VENV)/.extra-docs
 # Writes its tables and its picture to docs/; BENCH_ARGS="--data DIR" adds a folder of sets.
 bench: build $(VENV)/.extra-bench $(VENV)/.peers
 	$(BIN)/python benchmarks/epoch.py --quick
+	$(BIN)/python benchmarks/fit.py --quick
 	$(BIN)/python benchmarks/against_peers $(BENCH_ARGS)
 
 # What these test is above the kernels, and the same on any build of them.

@@ -1,22 +1,19 @@
-"""A run over data: its rates, the order of the rows, evaluations, and when to stop."""
+"""A run over data: its rates, the order of the rows, and when to stop."""
 
 import math
-from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _auto
-from ._certificates import Certificate
 from ._estimate import Estimate
 from ._exceptions import warn, warn_of_end, warn_of_stream
-from ._judge import floors
-from ._kernels.losses import Squared
 from ._kernels.objective import Objective
 from ._kernels.progress import BoldDriver, Progress
 from ._kernels.steps import AveragedStep
-from ._loop import Loop, turn
+from ._looks import LONG, LOOK, Looks, next_look
+from ._loop import turn
 from ._rates import start_rate
 from ._smoothness import smoothness
 from ._state import Outcome, Plan, Run, mark, series
@@ -24,33 +21,7 @@ from ._stream import Watch, constant, value_of_constant
 
 Array = NDArray[np.float64]
 
-LOOK = 8  # epochs at least between evaluations of f
-GROWTH = 4  # later, they come after so much of the epochs before
 MAX_CUTS = 20
-LONG = 16  # times the patience
-
-
-class Evaluation(NamedTuple):
-    """f at the point that a run would report after an epoch."""
-
-    epoch: int
-    W: Array
-    value: float
-    parts: Array  # of f, one an output of a squared loss
-    G: Array  # its gradient
-
-
-def next_look(epoch: int, *, exact: bool = False) -> int:
-    """Return the epoch, after this one, at which f is evaluated next.
-
-    Epochs of exact steps, which visit rows singly, cost several evaluations.
-    """
-    if exact:
-        return epoch + 1
-    look = LOOK
-    while look <= epoch:
-        look += max(LOOK, look // GROWTH)
-    return look
 
 
 def go_on(f: Objective, run: Run, plan: Plan, max_iter: int) -> Outcome:
@@ -63,16 +34,13 @@ def go_on(f: Objective, run: Run, plan: Plan, max_iter: int) -> Outcome:
         return epochs.outcome("interrupted", done)
 
 
-class Epochs(Loop):
+class Epochs(Looks):
     """One call of `go_on`: the loop over data, its rates, and the rules of stopping."""
 
     def __init__(self, f: Objective, run: Run, plan: Plan) -> None:
         super().__init__(f, run, plan)
-        self.certificate = Certificate(f)
-        self.exact = plan.optimizer._exact
         steady = self.exact or plan.rated or plan.optimizer._steady
         self.automatic = plan.schedule == "auto" and not steady
-        self.evaluated: Evaluation | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -174,18 +142,6 @@ class Epochs(Loop):
         run.smooth, run.rated = new, batch
         return float(plan.optimizer.auto_rate(new) / 4**run.cuts)
 
-    @cached_property
-    def curvature(self) -> float:
-        """A bound on the largest eigenvalue of f's Hessian; infinite in the plain metric.
-
-        The mean square of each scaled column, the intercept's among them, is at most 1.
-        """
-        mean, scale = self.run.metric
-        if not mean.any() and (scale == 1).all():
-            return math.inf
-        width = self.f.rows.n_features + self.f.rows.fit_intercept
-        return float(self.f.loss.curvature * width + self.f.penalty.max(initial=0.0))
-
     def _settled(self) -> float:
         """Return the epoch from which on the rate is not going to fall any more."""
         settled = float(self.schedule.settled)
@@ -194,9 +150,6 @@ class Epochs(Loop):
     def _meet(self) -> Any:
         run, plan = self.run, self.plan
         return plan.optimizer._meet(run.step, self.estimate.f, run.W, fresh=plan.fresh)
-
-    def _value(self, W: Array) -> float:
-        return float(self.f.value_and_gradient(W)[0])
 
     def rates(self, n_epochs: int) -> Array:
         """Return the rates of the next epochs' batches."""
@@ -243,12 +196,6 @@ class Epochs(Loop):
         return super()._ahead(int(min(until)))
 
     @property
-    def _patience(self) -> int:
-        """How many epochs without a gain are enough."""
-        period = LONG if self.exact or self.driver is not None else self.schedule.period
-        return self.plan.n_iter_no_change * period
-
-    @property
     def _stalled(self) -> bool:
         """Whether epochs without a gain say that going on is in vain.
 
@@ -264,46 +211,6 @@ class Epochs(Loop):
         before = rates[-min(len(rates), stalled + 1)]
         part = 0.8 if stalled >= LONG * self._patience else 0.5
         return self.settled < math.inf or rates[-1] <= part * before
-
-    def evaluate(self) -> float:
-        """Return f at the point to report, and keep it with its gradient."""
-        W = self.solution
-        value, G = self.f.value_and_gradient(W)
-        if not math.isfinite(value):
-            return math.inf
-        self.evaluated = self._evaluation(W.copy(), value, G)
-        self.run.mark = mark(self.f, self.evaluated.W, value, G)
-        return float(value)
-
-    def _evaluation(self, W: Array, value: float, G: Array) -> Evaluation:
-        """Return what is known at W, where f has been evaluated last."""
-        parts = np.array([value])
-        if len(W) > 1 and isinstance(self.f.loss, Squared):
-            parts = self.f.losses + 0.5 * np.sum(self.f.penalty * W * W, axis=1)
-        return Evaluation(self.run.epoch, W, float(value), parts, G)
-
-    def bound(self, at: Evaluation) -> tuple[Array, str]:
-        """Return the certificate; a part of a stream has none."""
-        if self.plan.fresh:
-            return np.array([math.inf]), "none"
-        gap, name = at.parts, "value"  # no loss is negative
-        if self.exact or self.run.epoch >= LOOK:
-            own = at.parts if len(at.parts) > 1 else at.value
-            epochs = math.inf if self.exact else self.run.epoch
-            found, how = self.certificate.bound(at.W, own, at.G, epochs)
-            if not found.sum() >= gap.sum():
-                gap, name = found, how
-        return gap, name
-
-    def certified(self, at: Evaluation, gap: Array) -> bool:
-        """Return whether gap <= tol (f0 - f + gap) + rounding, output by output."""
-        if self.plan.fresh or not np.isfinite(gap).all():
-            return False
-        begin: Any = floors(self.f) if len(gap) > 1 else self.run.floor
-        wanted = self.plan.tol * (begin - at.parts + gap) + 1e-14 * np.abs(begin)
-        if bool((gap <= wanted).all()):
-            return True
-        return bool(np.all(gap <= wanted + self.certificate.unseen))
 
     def verdict(self) -> str | None:
         """Return why to stop after these epochs, of which the callback is told, or None."""
@@ -367,30 +274,6 @@ class Epochs(Loop):
         """Whether the automatic schedule has let the noise become as low as it does."""
         restarts = self.driver is not None and self.driver.restarts
         return restarts and self.run.epoch - self.run.looked >= LOOK // 2
-
-    def _judge(self, at: Evaluation, since: int) -> tuple[bool, bool]:
-        """Note f; return whether it is better than it was, and whether it is certified.
-
-        A gain is one of `tol` as often as patience would have ended `since` then.
-
-        As f - f* is at least ||grad f||^2 / (2 L), most points need no bound.
-        """
-        run, record = self.run, self.run.history
-        record["objective"][-1] = at.value
-        before = math.inf if run.best is None else run.best[0]
-        if at.value < before:
-            run.best = at.value, at.W
-        gain, enough = before - at.value, self.plan.tol * max(run.floor - at.value, 0.0)
-        least = enough * max(1.0, since / self._patience)
-        remembers = self.estimate.remembers is not None
-        steep = float(np.vdot(at.G, at.G)) > 2 * self.curvature * enough
-        if steep and enough > 0 and not remembers:
-            return gain > least, False
-        gap = self.bound(at)[0]
-        record["gap"][-1] = total = float(gap.sum())
-        nearer = remembers and total < 0.5 * run.nearest
-        run.nearest = total if nearer else run.nearest
-        return nearer or gain > least, self.certified(at, gap)
 
     def _score(self) -> str | None:
         """Note the validation score; stop when it no longer rises."""
