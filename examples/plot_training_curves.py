@@ -2,8 +2,9 @@
 What a pass over the data buys
 ==============================
 
-Runs of several optimizers on one axis. SVRG loses the noise of its mini-batches, so that
-its gap falls in a straight line.
+Runs of several optimizers on one axis: the mean loss of each epoch, and the rate that the
+automatic schedule chooses. SVRG loses the noise of its mini-batches, so that it ends far
+nearer to the optimum.
 """
 
 import warnings
@@ -38,6 +39,6 @@ gaps = {name: model.gap_ for name, model in models.items()}
 assert 100 * gaps.pop("svrg, Hessian") < min(gaps.values())
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
-TrainingCurveDisplay.from_estimators(models, x="epochs", y="objective", ax=left)
-TrainingCurveDisplay.from_estimators(models, x="epochs", y="gap", ax=right)
+TrainingCurveDisplay.from_estimators(models, x="epochs", y="loss", ax=left)
+TrainingCurveDisplay.from_estimators(models, x="epochs", y="rate", ax=right)
 plt.show()

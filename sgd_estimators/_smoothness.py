@@ -11,6 +11,7 @@ from . import _auto
 from ._kernels.losses import Squared
 from ._kernels.objective import Objective
 from ._kernels.preconditioned import Preconditioned
+from ._stream import out_of_range
 
 Array = NDArray[np.float64]
 
@@ -104,6 +105,8 @@ class Sample:
     def largest(self) -> float:
         """Return the largest eigenvalue of the Hessian, by a power iteration."""
         width = self.A.shape[1]
+        if not np.isfinite(self.bends @ _squares(self.A)):
+            raise out_of_range(self.f.rows.X)
         if self.gram is not None and self.inside is None:
             bent = self.gram + np.diag(self.f.penalty.max(axis=0))
             return 1.1 * float(np.linalg.eigvalsh(bent)[-1])

@@ -44,6 +44,14 @@ class Seen:
         return Seen(n_rows, total, (mean + share * shift, inside + between))
 
 
+def out_of_range(X: Any) -> ValueError:
+    """Return what to say of columns whose squares are beyond the range of floats."""
+    return ValueError(
+        "X must have columns whose squares are numbers, got entries up to "
+        f"{abs(X).max():.3g}: divide such columns by a power of ten"
+    )
+
+
 def seen(f: Objective, preconditioner: str | None) -> Seen:
     """Return what f's rows add to a stream, if they are finite."""
     if preconditioner is None:
@@ -51,10 +59,7 @@ def seen(f: Objective, preconditioner: str | None) -> Seen:
     mean, square = f.rows.moments(f.indices, f.weight, f.n_jobs)
     if not np.isfinite(square).all():
         assert_all_finite(f.rows.X, input_name="X")
-        raise ValueError(
-            "X must have columns whose squares are numbers, got entries up to "
-            f"{abs(f.rows.X).max():.3g}: divide such columns by a power of ten"
-        )
+        raise out_of_range(f.rows.X)
     return Seen(f.n_active, f.total_weight, (mean, square))
 
 

@@ -182,3 +182,15 @@ def test_a_run_that_diverges_goes_on_from_its_lowest_loss(data, preconditioner):
     assert model._run.cuts == 1
     assert loss[3] > 10 * loss[0]  # 47 batches an epoch
     assert loss[4] < 1.1 * loss[2] < 0.7 * 0.5 * np.var(SCORE)  # not from the start again
+
+
+@pytest.mark.parametrize("preconditioner", ["diagonal", None])
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
+def test_squares_beyond_the_floats_are_a_clear_error(kind, preconditioner):
+    model = SGDRidge(optimizer="sgd", preconditioner=preconditioner)
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(ValueError, match=r"X must have columns.*e\+"),
+    ):
+        model.fit(kind(X * 1e200), SCORE)
+    assert not hasattr(model, "coef_")

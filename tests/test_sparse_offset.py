@@ -306,7 +306,7 @@ def test_every_optimizer_learns_columns_with_an_offset(task, offset, optimizer):
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
 def test_csr_ends_where_the_array_does(optimizer, preconditioner):
     if (optimizer, preconditioner) == ("sdca", "hessian"):
-        pytest.skip("is an error")
+        pytest.skip("SDCA takes no preconditioner: that is an error")
     rng = np.random.default_rng(3)
     X = np.array([5.0, -30, 2]) + rng.random((90, 3))
     y = X @ [1.0, 2, 3] + rng.normal(size=90)
